@@ -1,0 +1,1 @@
+"""What packages do not declare, as data with sources. Pure."""

@@ -1,0 +1,1 @@
+"""The lock: its values, its canonical file, its graph. Pure."""

@@ -1,0 +1,155 @@
+"""The spec of one environment, after ``extends`` has been applied: what the user asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from envsolver.model.origin import Origin
+
+__all__ = [
+    "BASE_GROUP",
+    "GpuAllow",
+    "GpuSpec",
+    "ImportCheck",
+    "IndexSpec",
+    "Note",
+    "Spec",
+    "SpecRequirement",
+    "SystemSpec",
+]
+
+BASE_GROUP = ""
+"""The group of the requirements that stand under ``pip:`` itself."""
+
+Status = Literal["supported", "preview", "deprecated", "removed"]
+Backend = Literal["cuda", "rocm", "cpu"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpecRequirement:
+    """One PEP 508 requirement as the user wrote it (validated, not rewritten)."""
+
+    text: str
+    origin: Origin
+    group: str = BASE_GROUP
+    reason: str | None = None
+    """Why it stands there, where the spec says so (constraints and overrides usually do)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexSpec:
+    """An index that the spec names.
+
+    Attributes:
+        alias: the name by which the lock refers to it.
+        url: its base URL (simple API), or the page itself for ``kind == "find-links"``.
+        packages: canonical names (or ``prefix-*`` patterns) bound to it: they come from no other index.
+        frozen: path of a frozen index file, relative to the spec's folder, that serves in place of the network.
+        platforms: platforms on which the binding applies; empty means all.
+    """
+
+    alias: str
+    url: str
+    origin: Origin
+    packages: tuple[str, ...] = ()
+    frozen: str | None = None
+    kind: Literal["simple", "find-links"] = "simple"
+    platforms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuAllow:
+    """A documented exception: this package may be built for another CUDA."""
+
+    package: str
+    cuda: str
+    reason: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuSpec:
+    """What the GPU nodes of the environment offer.
+
+    Attributes:
+        backend: cuda, rocm or cpu.
+        version: toolkit version that the stack is for, e.g. ``11.7`` (CUDA) or ``6.4`` (ROCm).
+        driver: lowest driver version on the nodes, e.g. ``515.43.04``.
+        architectures: compute capabilities of the nodes, e.g. ``("7.0", "8.0")``.
+    """
+
+    backend: Backend
+    origin: Origin
+    version: str | None = None
+    driver: str | None = None
+    architectures: tuple[str, ...] = ()
+    allow: tuple[GpuAllow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemSpec:
+    """The operating system of the nodes: decides which wheels can be installed (PEP 600)."""
+
+    os: str | None = None
+    glibc: str | None = None
+    macos: str | None = None
+    platforms: tuple[str, ...] = ()
+    """Platforms to which this entry applies; empty means all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportCheck:
+    """A module that must be importable in the built environment."""
+
+    module: str
+    group: str = BASE_GROUP
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Something a reader must know that is not a requirement, such as a part that cannot be had from an index."""
+
+    subject: str
+    text: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
+    """One environment.
+
+    ``requirements`` holds base and groups, in the order that is the solver's objective: those of the base spec before
+    the child's, each in the order written.
+    """
+
+    name: str
+    origin: Origin
+    python: str
+    """Minor (``3.9``) or full (``3.9.18``) version as written."""
+    python_origin: Origin
+    platforms: tuple[str, ...]
+    requirements: tuple[SpecRequirement, ...]
+    aliases: tuple[str, ...] = ()
+    title: str | None = None
+    description: str | None = None
+    status: Status = "supported"
+    systems: tuple[SystemSpec, ...] = ()
+    gpu: GpuSpec | None = None
+    indexes: tuple[IndexSpec, ...] = ()
+    constraints: tuple[SpecRequirement, ...] = ()
+    overrides: tuple[SpecRequirement, ...] = ()
+    groups: tuple[str, ...] = ()
+    """Names of the groups beside the base, in the order written."""
+    exclusive: tuple[tuple[str, ...], ...] = ()
+    """Sets of groups of which at most one can be installed: they are solved apart."""
+    as_of: str | None = None
+    """RFC 3339 UTC instant; files uploaded later do not exist for the solver."""
+    base_image: str | None = None
+    imports: tuple[ImportCheck, ...] = ()
+    notes: tuple[Note, ...] = ()
+    files: tuple[str, ...] = ()
+    """Every spec file that took part, base first, as paths relative to the project."""
+    extra: dict[str, str] = field(default_factory=dict)
+    """Free ``labels:`` that tables and reports may show."""

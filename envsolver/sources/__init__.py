@@ -1,0 +1,1 @@
+"""Where candidates come from: simple-API indexes, frozen indexes, local files; metadata; HTTP; the cache."""

@@ -1,0 +1,1 @@
+"""The spec file: schema, loading with positions, ``extends``."""
