@@ -8,7 +8,25 @@ from typing import TYPE_CHECKING, Literal, NewType
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["File", "FileKind", "Metadata", "MetadataSource", "Name", "Page", "Release", "Shape", "normalize_name"]
+__all__ = [
+    "DEFAULT_INDEX",
+    "DIRECT_INDEX",
+    "File",
+    "FileKind",
+    "Metadata",
+    "MetadataSource",
+    "Name",
+    "Page",
+    "Release",
+    "Shape",
+    "normalize_name",
+]
+
+DEFAULT_INDEX = "default"
+"""Alias of the index that the reader's own configuration names, where the spec binds a package to no other."""
+
+DIRECT_INDEX = "direct"
+"""Alias under which the files of direct references (``name @ url``) stand; no index has them."""
 
 Name = NewType("Name", str)
 """A project name in canonical form (PEP 503): lower case, single hyphens."""
