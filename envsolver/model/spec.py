@@ -6,16 +6,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from envsolver.model.errors import Problem
     from envsolver.model.origin import Origin
+    from envsolver.model.target import Target
 
 __all__ = [
     "BASE_GROUP",
     "GpuAllow",
     "GpuSpec",
+    "GroupSpec",
     "ImportCheck",
     "IndexSpec",
     "Note",
     "Spec",
+    "SpecHead",
     "SpecRequirement",
     "SystemSpec",
 ]
@@ -44,7 +48,8 @@ class IndexSpec:
 
     Attributes:
         alias: the name by which the lock refers to it.
-        url: its base URL (simple API), or the page itself for ``kind == "find-links"``.
+        url: its base URL (simple API), or the page itself for ``kind == "find-links"``; ``http``, ``https`` or ``file``,
+            or the path of a folder relative to the project. Never with credentials.
         packages: canonical names (or ``prefix-*`` patterns) bound to it: they come from no other index.
         frozen: path of a frozen index file, relative to the spec's folder, that serves in place of the network.
         platforms: platforms on which the binding applies; empty means all.
@@ -100,6 +105,21 @@ class SystemSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GroupSpec:
+    """What the spec says about a group beside its requirements.
+
+    Attributes:
+        name: canonical (PEP 503).
+        build_notes: what it takes to build the group's source archives, in words.
+    """
+
+    name: str
+    origin: Origin
+    description: str | None = None
+    build_notes: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImportCheck:
     """A module that must be importable in the built environment."""
 
@@ -136,12 +156,15 @@ class Spec:
     description: str | None = None
     status: Status = "supported"
     systems: tuple[SystemSpec, ...] = ()
+    """Those of single platforms first, complete; the one for all others last. See :meth:`system_for`."""
     gpu: GpuSpec | None = None
     indexes: tuple[IndexSpec, ...] = ()
     constraints: tuple[SpecRequirement, ...] = ()
     overrides: tuple[SpecRequirement, ...] = ()
     groups: tuple[str, ...] = ()
     """Names of the groups beside the base, in the order written."""
+    group_specs: tuple[GroupSpec, ...] = ()
+    """One for each name in ``groups``, in the same order."""
     exclusive: tuple[tuple[str, ...], ...] = ()
     """Sets of groups of which at most one can be installed: they are solved apart."""
     as_of: str | None = None
@@ -150,6 +173,50 @@ class Spec:
     imports: tuple[ImportCheck, ...] = ()
     notes: tuple[Note, ...] = ()
     files: tuple[str, ...] = ()
-    """Every spec file that took part, base first, as paths relative to the project."""
+    """Every file that took part (specs, and what ``from:`` names), base first, as paths relative to the project."""
     extra: dict[str, str] = field(default_factory=dict)
     """Free ``labels:`` that tables and reports may show."""
+
+    def system_for(self, platform: str) -> SystemSpec:
+        """Return what the spec says about the operating system of one platform; empty where it says nothing."""
+        for system in self.systems:
+            if not system.platforms or platform in system.platforms:
+                return system
+        return SystemSpec()
+
+    def target(self, platform: str) -> Target:
+        """Return what a lock of this environment holds for on one platform.
+
+        Raises:
+            KeyError: for a Python series that :data:`envsolver.model.target.LATEST_PATCH` does not know.
+        """
+        from envsolver.model.target import Target, full_python_version
+
+        system = self.system_for(platform)
+        return Target(
+            platform=platform,
+            python=full_python_version(self.python),
+            glibc=system.glibc if platform.startswith("linux-") else None,
+            macos=system.macos if platform.startswith("osx-") else None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpecHead:
+    """What a catalogue shows of one spec file without applying ``extends``.
+
+    Attributes:
+        path: relative to the project, with ``/``.
+        extends: names of its bases.
+        problems: why the file cannot be used, as far as a look at the file alone tells. A head with problems still
+            has a name, from the file.
+    """
+
+    name: str
+    path: str
+    aliases: tuple[str, ...] = ()
+    title: str | None = None
+    description: str | None = None
+    status: Status = "supported"
+    extends: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
