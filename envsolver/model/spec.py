@@ -48,8 +48,8 @@ class IndexSpec:
 
     Attributes:
         alias: the name by which the lock refers to it.
-        url: its base URL (simple API), or the page itself for ``kind == "find-links"``; ``http``, ``https`` or ``file``,
-            or the path of a folder relative to the project. Never with credentials.
+        url: its base URL (simple API), or the page itself for ``kind == "find-links"``; ``http``, ``https``,
+            ``file``, or the path of a folder relative to the project. Never with credentials.
         packages: canonical names (or ``prefix-*`` patterns) bound to it: they come from no other index.
         frozen: path of a frozen index file, relative to the spec's folder, that serves in place of the network.
         platforms: platforms on which the binding applies; empty means all.
