@@ -1,0 +1,178 @@
+"""The cache: small entries in files, each with a checksum.
+
+An entry that is missing, cut short or damaged is a miss and nothing else, so any part of the cache may be deleted at
+any time. What an entry holds is a function of its key (or says itself how old it is), so processes that write the
+same entry at once need no lock: the last rename wins and both were right.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from envsolver.model.errors import CacheError
+from envsolver.model.ports import NullProgress
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from envsolver.model.ports import Progress
+
+__all__ = ["Cache", "default_cache_root"]
+
+_LAYOUT = "v1"
+_DIGEST_BYTES = 32
+
+
+def default_cache_root(environ: Mapping[str, str], home: Path) -> Path:
+    """Return where the cache lies: ``ENVSOLVER_CACHE_DIR``, else the platform's place for caches."""
+    if chosen := environ.get("ENVSOLVER_CACHE_DIR"):
+        return Path(chosen).expanduser()
+    if sys.platform == "win32":
+        return Path(environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "envsolver" / "cache"
+    if sys.platform == "darwin":
+        return home / "Library" / "Caches" / "envsolver"
+    # XDG base directory specification: a relative path is to be ignored.
+    configured = environ.get("XDG_CACHE_HOME", "")
+    return (Path(configured) if configured.startswith("/") else home / ".cache") / "envsolver"
+
+
+class Cache:
+    """Bytes by bucket and key.
+
+    Args:
+        root: folder to use, or None to keep nothing.
+        progress: is told once when the cache cannot be written.
+    """
+
+    def __init__(self, root: Path | None, progress: Progress | None = None) -> None:
+        self._root = root
+        self._base = None if root is None else f"{root}{os.sep}{_LAYOUT}{os.sep}"
+        self._progress = progress or NullProgress()
+        self._writable = True
+        self._counter = 0
+
+    def root(self) -> Path | None:
+        """Return the folder in use."""
+        return self._root
+
+    def get(self, bucket: str, key: str) -> bytes | None:
+        """Return what was put, or None."""
+        if self._base is None:
+            return None
+        folder, name = self._place(bucket, key)
+        try:
+            # One open and one read: a warm run does this three hundred times.
+            descriptor = os.open(f"{folder}{os.sep}{name}", os.O_RDONLY | getattr(os, "O_BINARY", 0))
+            try:
+                raw = _read_all(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError:
+            return None
+        data = raw[_DIGEST_BYTES:]
+        return data if _checksum(key, data) == raw[:_DIGEST_BYTES] else None
+
+    def put(self, bucket: str, key: str, data: bytes) -> None:
+        """Keep data. A cache that cannot be written keeps nothing, says so once, and everything else goes on."""
+        if self._root is None or not self._writable:
+            return
+        folder, name = self._place(bucket, key)
+        parts = (_checksum(key, data), data)
+        try:
+            try:
+                self._write(folder, name, parts)
+            except FileNotFoundError:
+                # The first entry of a folder; or another process has just emptied the cache.
+                self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+                Path(folder).mkdir(parents=True, exist_ok=True)
+                self._write(folder, name, parts)
+        except OSError as error:
+            self._writable = False
+            self._progress.note(f"the cache {self._root} cannot be written ({error.strerror}); going on without it")
+
+    def _write(self, folder: str, name: str, parts: tuple[bytes, ...]) -> None:
+        self._counter += 1
+        temporary = f"{folder}{os.sep}.{name[:16]}.{os.getpid()}.{id(self):x}.{self._counter}"
+        try:
+            # No fsync: after a power cut the checksum turns a half-written entry into a miss.
+            with open(temporary, "xb", buffering=0) as file:  # noqa: PTH123 - a Path costs more than the open
+                _write_all(file.fileno(), parts)
+            os.replace(temporary, f"{folder}{os.sep}{name}")  # noqa: PTH105 - as above
+        except BaseException:
+            # An interrupt as well: nothing half-done stays.
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+    def size(self) -> int:
+        """Return how many bytes the cache's files hold."""
+        if self._root is None:
+            return 0
+        total = 0
+        for folder, _, names in os.walk(self._root):
+            for name in names:
+                try:
+                    total += os.lstat(f"{folder}{os.sep}{name}").st_size
+                except OSError:
+                    continue
+        return total
+
+    def clean(self) -> int:
+        """Delete all entries, of every layout that this or another release of envsolver wrote; return the bytes freed.
+
+        Raises:
+            CacheError: something could not be deleted.
+        """
+        if self._root is None or not self._root.is_dir():
+            return 0
+        import re
+        import shutil
+
+        freed = self.size()
+        # Only what envsolver made: the folder may be one that the user shares with other things.
+        layouts = [path for path in self._root.iterdir() if re.fullmatch(r"v[0-9]+", path.name)]
+        for layout in layouts:
+            try:
+                if layout.is_symlink():
+                    layout.unlink()
+                else:
+                    shutil.rmtree(layout)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise CacheError(f"cannot delete {error.filename or layout}: {error.strerror}") from error
+        return freed - self.size()
+
+    def _place(self, bucket: str, key: str) -> tuple[str, str]:
+        # The key is hashed: it may be a URL, and no file name should tell which indexes somebody uses.
+        name = sha256(key.encode()).hexdigest()
+        return f"{self._base}{bucket}{os.sep}{name[:2]}", name[2:]
+
+
+def _checksum(key: str, data: bytes) -> bytes:
+    # The key takes part: an entry that was copied to another one's place is a miss too.
+    digest = sha256(key.encode())
+    digest.update(b"\0")
+    digest.update(data)
+    return digest.digest()
+
+
+def _read_all(descriptor: int) -> bytes:
+    size = os.fstat(descriptor).st_size
+    data = os.read(descriptor, size + 1)
+    if len(data) == size:
+        return data
+    chunks = [data]
+    while chunk := os.read(descriptor, 1 << 20):
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _write_all(descriptor: int, parts: tuple[bytes, ...]) -> None:
+    for part in parts:
+        view = memoryview(part)
+        while view:
+            view = view[os.write(descriptor, view) :]
