@@ -1,0 +1,96 @@
+"""The best solution: the same whatever was fetched first, because one total order decides.
+
+First the spec's requirements in the order written, each project as new as those before it allow; then, breadth first
+from them, the projects that these require, in the order in which their metadata names them. Any solution will do as a
+start. It is made better project by project: is there one in which this project is newer and all before it stay?
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from envsolver.solve.intervals import each, intersect
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envsolver.model.candidate import Name
+    from envsolver.solve.refine import Refinement, Solution
+    from envsolver.solve.requirements import Declared
+
+__all__ = ["best_solution", "root_order"]
+
+
+def root_order(refinement: Refinement) -> list[Name]:
+    """Return the projects that the spec requires, in the order of their first mention."""
+    return list(dict.fromkeys(asked.declared.name for asked in refinement.roots))
+
+
+async def best_solution(refinement: Refinement, solution: Solution, order: Sequence[Name]) -> Solution:
+    """Return the best solution, given any.
+
+    Args:
+        refinement: its state; the search may learn more.
+        solution: any solution of it.
+        order: the order of the spec's own requirements, all of them.
+
+    """
+    search = _Search(refinement, solution)
+    for name in order:
+        await search.fix(name)
+    for asked in refinement.roots:
+        search.activate(asked.declared)
+    while search.queue:
+        declared = search.queue.popleft()
+        if declared.name not in search.fixed:
+            await search.fix(declared.name)
+        search.activate(declared)
+    return search.solution
+
+
+class _Search:
+    """The solution so far, and the projects whose versions are settled."""
+
+    def __init__(self, refinement: Refinement, solution: Solution) -> None:
+        self._refinement = refinement
+        self.solution = solution
+        self.fixed: dict[Name, int] = {}
+        self.queue: deque[Declared] = deque()
+        self._pins: list[str] = []
+        self._bounds: dict[Name, list[Declared]] = {}
+        self._extras: set[tuple[Name, str]] = set()
+
+    async def fix(self, name: Name) -> None:
+        """Settle a project at the newest version that the settled ones allow."""
+        table = self._refinement.tables[name]
+        while self._has_better(name):
+            rank = table.rank_of[self.solution.chosen[name]]
+            newer = await self._refinement.solve([*self._pins, f"{name} >{rank}"])
+            if newer is None:
+                break
+            self.solution = newer
+        position = self.fixed[name] = self.solution.chosen[name]
+        self._pins.append(f"{name} =={table.rank_of[position]}")
+        self._require(self._refinement.requirements(name, position))
+
+    def activate(self, declared: Declared) -> None:
+        """Follow the extras that a requirement asks for of a settled project."""
+        for extra in declared.extras:
+            if (declared.name, extra) not in self._extras:
+                self._extras.add((declared.name, extra))
+                self._require(self._refinement.requirements(declared.name, self.fixed[declared.name], extra))
+
+    def _require(self, requirements: Sequence[Declared]) -> None:
+        for declared in requirements:
+            self._bounds.setdefault(declared.name, []).append(declared)
+            self.queue.append(declared)
+
+    def _has_better(self, name: Name) -> bool:
+        """Say whether the spec and the settled projects, taken alone, admit a better version than the present one."""
+        table = self._refinement.tables[name]
+        rank = table.rank_of[self.solution.chosen[name]]
+        admitted = self._refinement.limit(name)
+        for declared in self._bounds.get(name, ()):
+            admitted = intersect(admitted, table.positions(declared.specifier))
+        return any(table.rank_of[position] > rank for position in each(admitted) if position in table.enabled)

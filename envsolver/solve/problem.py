@@ -1,0 +1,35 @@
+"""What the solver is asked: the requirements of one environment on one target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from envsolver.model.candidate import Name
+    from envsolver.model.spec import SpecRequirement
+    from envsolver.model.target import Target
+
+__all__ = ["Problem"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One solve.
+
+    Attributes:
+        requirements: in the order that is the objective: each as new as those before it allow.
+        constraints: narrow a package if something requires it; they bring nothing in.
+        overrides: replace what any package (not the spec itself) requires of the project that they name.
+        as_of: seconds since 1970 UTC; files uploaded at or after it do not exist. None: no limit.
+        preferences: versions to keep where they can be kept (those of the lock that is being updated).
+    """
+
+    target: Target
+    requirements: tuple[SpecRequirement, ...]
+    constraints: tuple[SpecRequirement, ...] = ()
+    overrides: tuple[SpecRequirement, ...] = ()
+    as_of: int | None = None
+    preferences: Mapping[Name, str] = field(default_factory=dict)

@@ -1,0 +1,285 @@
+"""The table of one project: its versions, which of them can serve the target, and in what order they are preferred."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from enum import Enum
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import Version
+
+from envsolver.model.candidate import Shape
+from envsolver.solve.intervals import each, intersect, positions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from envsolver.model.candidate import File, Name, Page, Release
+    from envsolver.model.target import Target
+    from envsolver.solve.intervals import Intervals
+
+__all__ = ["RuledOut", "Table"]
+
+_PRE_RELEASE = re.compile(r"(?:a|b|rc|\.dev)\d")
+"""In a normalised public version only a pre- or development release has one of these before a digit (PEP 440)."""
+
+
+class RuledOut(Enum):
+    """Why a version can never be chosen, whatever the requirements are."""
+
+    NO_FILES = "it has neither a wheel nor an sdist"
+    PYTHON = "its Requires-Python excludes {python}"
+    TAGS = "it has no sdist, and no wheel for {platform} and CPython {minor}{glibc}"
+    AS_OF = "it was uploaded after {as_of}"
+    YANKED = "it was yanked and nothing pins it"
+    PRE_RELEASE = "it is a pre-release and no requirement asks for one"
+    METADATA = "its metadata cannot be used"
+
+
+class Table:
+    """The versions of one project on one index, as the solver needs them.
+
+    A *position* is the place of a version in the ascending list; a *rank* its place in the order of preference, higher
+    being better: yanked versions stand below pre-releases, those below finals, within each class by version (PEP 440,
+    PEP 592), and a version to be kept above all. Ranks never change during a solve, so that records that stand for
+    them can be kept; only which positions are *enabled* grows as requirements are met that ask for a pre-release or pin
+    a yanked version.
+    """
+
+    def __init__(
+        self,
+        page: Page,
+        target: Target,
+        *,
+        as_of: int | None = None,
+        prefer: str | None = None,
+        pre_releases: bool = False,
+    ) -> None:
+        """Judge every release of ``page`` for ``target``.
+
+        Args:
+            page: the project's releases on its index.
+            target: platform and interpreter.
+            as_of: seconds since 1970; files uploaded at or after it are ignored. Files without a time are not.
+            prefer: a version to rank above all others.
+            pre_releases: whether the user's own requirement opts in to pre-releases.
+
+        """
+        self.page = page
+        self.target = target
+        self.name: Name = page.name
+        self.releases = page.releases
+        self._as_of = as_of
+        self._intervals: dict[str, Intervals] = {}
+        self._specifications: dict[Intervals, str | None] = {}
+        self._judged = [_judge(shape, target) for shape in page.shapes]
+        self.ruled_out: dict[int, RuledOut] = {}
+        self.enabled: set[int] = set()
+        self._pre: set[int] = set()
+        self._yanked: set[int] = set()
+        for position, release in enumerate(page.releases):
+            self._admit(position, release, pre_releases=pre_releases)
+        if not self.enabled and self._pre:
+            # Only pre-releases could serve: then they are what the project offers (PEP 440).
+            self._enable(self._pre)
+        self.rank_of = self._ranks(prefer, pre_releases=pre_releases)
+        self.position_of = {rank: position for position, rank in enumerate(self.rank_of)}
+
+    def _admit(self, position: int, release: Release, *, pre_releases: bool) -> None:
+        reason, yanked = self._judge_release(release)
+        if reason is not None:
+            self.ruled_out[position] = reason
+        elif yanked:
+            self.ruled_out[position] = RuledOut.YANKED
+            self._yanked.add(position)
+        elif not pre_releases and _PRE_RELEASE.search(release.version.partition("+")[0]):
+            self.ruled_out[position] = RuledOut.PRE_RELEASE
+            self._pre.add(position)
+        else:
+            self.enabled.add(position)
+
+    def _judge_release(self, release: Release) -> tuple[RuledOut | None, bool]:
+        """Return why no file of the release can serve, or whether all that can are yanked."""
+        shapes = release.shapes
+        if self._as_of is not None:
+            if release.uploaded is not None and release.uploaded >= self._as_of:
+                return RuledOut.AS_OF, False
+            shapes = self._shapes_as_of(release)
+        judged = [self._judged[shape] for shape in shapes]
+        usable = [shape for shape, why in zip(shapes, judged, strict=True) if why is None]
+        if usable:
+            return None, all(self.page.shapes[shape].yanked for shape in usable)
+        if not judged:
+            return RuledOut.NO_FILES if not release.shapes else RuledOut.AS_OF, False
+        # A wheel that fits but for Requires-Python tells more than one for another platform.
+        return RuledOut.PYTHON if RuledOut.PYTHON in judged else RuledOut.TAGS, False
+
+    def _shapes_as_of(self, release: Release) -> tuple[int, ...]:
+        index = {shape: i for i, shape in enumerate(self.page.shapes)}
+        files = self._existing(release.version)
+        return tuple(sorted({index[_shape(file)] for file in files}))
+
+    def _existing(self, version: str) -> list[File]:
+        return [
+            file
+            for file in self.page.files(version)
+            if self._as_of is None or file.uploaded is None or file.uploaded < self._as_of
+        ]
+
+    def _ranks(self, prefer: str | None, *, pre_releases: bool) -> list[int]:
+        only_pre = self._pre <= self.enabled
+
+        def preference(position: int) -> tuple[bool, bool, bool, int]:
+            return (
+                self.releases[position].version == prefer,
+                position not in self._yanked,
+                pre_releases or only_pre or position not in self._pre,
+                position,
+            )
+
+        order = sorted(range(len(self.releases)), key=preference)
+        ranks = [0] * len(order)
+        for rank, position in enumerate(order, start=1):
+            ranks[position] = rank
+        return ranks
+
+    @cached_property
+    def versions(self) -> list[Version]:
+        """The versions, ascending."""
+        return [Version(release.version) for release in self.releases]
+
+    def positions(self, specifier: SpecifierSet) -> Intervals:
+        """Return where the specifier holds, pre-releases included, ruled-out versions too."""
+        key = str(specifier)
+        found = self._intervals.get(key)
+        if found is None:
+            found = self._intervals[key] = positions(self.versions, specifier)
+        return found
+
+    def enable_for(self, specifier: SpecifierSet) -> bool:
+        """Let in the pre-releases and yanked versions that a requirement asks for; say whether any came.
+
+        A specifier that names a pre-release opts in to those it admits (PEP 440); one that pins a version with ``==``
+        or ``===`` gets it though yanked (PEP 592).
+        """
+        wanted: set[int] = set()
+        if self._pre - self.enabled and specifier.prereleases:
+            wanted |= self._pre & set(each(self.positions(specifier)))
+        if self._yanked - self.enabled and any(
+            part.operator == "===" or (part.operator == "==" and not part.version.endswith(".*")) for part in specifier
+        ):
+            wanted |= self._yanked & set(each(self.positions(specifier)))
+        return self._enable(wanted - self.enabled)
+
+    def _enable(self, wanted: set[int]) -> bool:
+        # What turned out to be unusable stays out.
+        fresh = {p for p in wanted if self.ruled_out.get(p) in {RuledOut.PRE_RELEASE, RuledOut.YANKED}}
+        self.enabled |= fresh
+        for position in fresh:
+            del self.ruled_out[position]
+        return bool(fresh)
+
+    def rule_out(self, position: int) -> None:
+        """Take out a version whose metadata turned out to be unusable."""
+        self.enabled.discard(position)
+        self.ruled_out[position] = RuledOut.METADATA
+
+    def specification(self, intervals: Intervals) -> str | None:
+        """Return a conda version spec over ranks for the versions within ``intervals``: ``*`` for all, None for none.
+
+        It speaks of all versions, enabled or not, so that it stays the same when more become enabled.
+        """
+        if intervals not in self._specifications:
+            ranks = sorted(self.rank_of[position] for position in each(intervals))
+            runs: list[tuple[int, int]] = []
+            for rank in ranks:
+                if runs and rank == runs[-1][1] + 1:
+                    runs[-1] = (runs[-1][0], rank)
+                else:
+                    runs.append((rank, rank))
+            text = "|".join(f"=={low}" if low == high else f">={low},<={high}" for low, high in runs)
+            self._specifications[intervals] = "*" if len(ranks) == len(self.releases) else text or None
+        return self._specifications[intervals]
+
+    def best(self, intervals: Intervals) -> int | None:
+        """Return the enabled position of the highest rank within ``intervals``, or None."""
+        inside = [position for position in each(intervals) if position in self.enabled]
+        return max(inside, key=self.rank_of.__getitem__, default=None)
+
+    def descending(self) -> list[int]:
+        """Return the enabled positions, best first."""
+        return sorted(self.enabled, key=self.rank_of.__getitem__, reverse=True)
+
+    def file(self, position: int) -> File:
+        """Return the file that serves the target best: the best wheel by tags, then build number; else an sdist.
+
+        Files that are not yanked go before those that are.
+        """
+        choices = [
+            (file.yanked is not None, *preference, file.filename, file)
+            for file in self._existing(self.releases[position].version)
+            if _judge(_shape(file), self.target) is None and (preference := _file_preference(file, self.target))
+        ]
+        return min(choices, key=lambda choice: choice[:-1])[-1]
+
+    def version(self, position: int) -> str:
+        """Return the version at a position."""
+        return self.releases[position].version
+
+    def reasons(self, intervals: Intervals) -> list[tuple[RuledOut, list[str]]]:
+        """Return why versions within ``intervals`` are ruled out: reason → versions, most frequent first."""
+        groups: dict[RuledOut, list[str]] = {}
+        for position in each(intervals):
+            if position in self.ruled_out:
+                groups.setdefault(self.ruled_out[position], []).append(self.version(position))
+        counts = Counter({reason: len(versions) for reason, versions in groups.items()})
+        return [(reason, groups[reason]) for reason, _ in sorted(counts.items(), key=lambda c: (-c[1], c[0].name))]
+
+    def narrowed(self, specifiers: Iterable[SpecifierSet]) -> Intervals:
+        """Return where all the specifiers hold."""
+        admitted: Intervals = ((0, len(self.releases)),) if self.releases else ()
+        for specifier in specifiers:
+            admitted = intersect(admitted, self.positions(specifier))
+        return admitted
+
+
+def _shape(file: File) -> Shape:
+    return Shape(file.kind, file.tags, file.requires_python or "", file.yanked is not None)
+
+
+def _judge(shape: Shape, target: Target) -> RuledOut | None:
+    if shape.kind == "wheel" and target.wheel_rank(shape.tags) is None:
+        return RuledOut.TAGS
+    if shape.requires_python and not python_admitted(shape.requires_python, target.python):
+        return RuledOut.PYTHON
+    return None
+
+
+def python_admitted(requires_python: str, python: str) -> bool:
+    """Say whether a ``Requires-Python`` admits an interpreter. One that cannot be parsed says nothing, as for pip."""
+    try:
+        specifiers = SpecifierSet(requires_python)
+    except InvalidSpecifier:
+        return True
+    return specifiers.contains(python, prereleases=True)
+
+
+def _file_preference(file: File, target: Target) -> tuple[int, int, tuple[int, str]]:
+    if file.kind == "sdist":
+        # After every wheel; PEP 625 names .tar.gz as the format, .zip is legacy.
+        return (len(target.tag_ranks), 0 if file.filename.endswith(".tar.gz") else 1, (0, ""))
+    rank = target.wheel_rank(file.tags)
+    number, text = _build_tag(file.filename)
+    return (len(target.tag_ranks) if rank is None else rank, 0, (-number, text))
+
+
+def _build_tag(filename: str) -> tuple[int, str]:
+    """Return the build tag of a wheel, ``(0, "")`` where it has none. A higher number is newer (PEP 427)."""
+    parts = filename.removesuffix(".whl").split("-")
+    if len(parts) != 6:
+        return (0, "")
+    digits = re.match(r"\d+", parts[2])
+    return (int(digits[0]), parts[2][digits.end() :]) if digits else (0, "")

@@ -1,0 +1,281 @@
+"""The solver on small universes: what each rule of the packaging standards asks of it."""
+
+from __future__ import annotations
+
+import asyncio
+from textwrap import dedent
+from typing import TYPE_CHECKING
+
+import pytest
+
+from envsolver.model.errors import NoSolutionError, UnknownPackageError
+from envsolver.model.resolution import Edge
+from envsolver.solve.resolve import resolve
+from tests.support.memory import MemorySource, problem
+
+if TYPE_CHECKING:
+    from envsolver.model.resolution import Resolution
+    from envsolver.solve.problem import Problem
+
+
+def run(question: Problem, source: MemorySource) -> Resolution:
+    return asyncio.run(resolve(question, source))
+
+
+def pins(question: Problem, source: MemorySource) -> dict[str, str]:
+    return {package.name: package.version for package in run(question, source).packages}
+
+
+def failure(question: Problem, source: MemorySource) -> NoSolutionError:
+    with pytest.raises(NoSolutionError) as caught:
+        run(question, source)
+    return caught.value
+
+
+@pytest.fixture
+def source() -> MemorySource:
+    return MemorySource()
+
+
+def test_the_newest_of_each_project_that_fits_is_chosen(source: MemorySource) -> None:
+    source.add("app", "1.0", ["lib>=1,<2"])
+    for version in ["1.0", "1.9", "2.0"]:
+        source.add("lib", version)
+    assert pins(problem("app"), source) == {"app": "1.0", "lib": "1.9"}
+
+
+def test_requirements_are_served_in_the_order_written(source: MemorySource) -> None:
+    source.add("numpy", "1.0", uploaded=0)
+    source.add("numpy", "2.0", uploaded=100)
+    source.add("numba", "0.1", uploaded=0)
+    source.add("numba", "0.9", ["numpy<2"], uploaded=10**9)
+    assert pins(problem("numpy", "numba"), source) == {"numpy": "2.0", "numba": "0.1"}
+    assert pins(problem("numba", "numpy"), source) == {"numpy": "1.0", "numba": "0.9"}
+
+
+def test_a_requirement_far_behind_is_said_with_the_solved_alternative(source: MemorySource) -> None:
+    source.add("numpy", "1.0", uploaded=0)
+    source.add("numpy", "2.0", uploaded=100)
+    source.add("numba", "0.1", uploaded=0)
+    source.add("numba", "0.9", ["numpy<2"], uploaded=10**9)
+    (note,) = run(problem("numpy", "numba"), source).notes
+    assert note == (
+        "numba 0.1 is far behind 0.9, since requirements before it come first;"
+        " with numba first: numpy 1.0 instead of 2.0, numba 0.9 instead of 0.1"
+    )
+    assert run(problem("numba", "numpy"), source).notes == ()
+
+
+def test_extras_bring_their_requirements_and_only_theirs(source: MemorySource) -> None:
+    source.add("app", "1.0", ["base", "s3fs; extra == 's3'", "gcsfs; extra == 'gcs'", "app[s3,gcs]; extra == 'all'"])
+    for name in ["base", "s3fs", "gcsfs"]:
+        source.add(name, "1.0")
+    assert set(pins(problem("app"), source)) == {"app", "base"}
+    assert set(pins(problem("app[S3]"), source)) == {"app", "base", "s3fs"}
+    assert set(pins(problem("app[all]"), source)) == {"app", "base", "s3fs", "gcsfs"}
+
+
+def test_an_extra_that_a_version_does_not_have_brings_nothing(source: MemorySource) -> None:
+    source.add("app", "1.0")
+    (package,) = run(problem("app[gone]"), source).packages
+    assert (package.version, package.extras, package.edges) == ("1.0", ("gone",), ())
+
+
+def test_an_extra_can_move_the_package_that_has_it(source: MemorySource) -> None:
+    source.add("app", "1.0", ["lib; extra == 'x'"])
+    source.add("app", "2.0", ["lib>=9; extra == 'x'"])
+    source.add("lib", "1.0")
+    assert pins(problem("app[x]"), source) == {"app": "1.0", "lib": "1.0"}
+    assert pins(problem("app"), source) == {"app": "2.0"}
+
+
+def test_markers_are_judged_for_the_target(source: MemorySource) -> None:
+    source.add("app", "1.0", ["win; sys_platform == 'win32'", "old; python_version < '3.9'", "new"])
+    for name in ["win", "old", "new"]:
+        source.add(name, "1.0")
+    assert set(pins(problem("app", "win; sys_platform == 'win32'"), source)) == {"app", "new"}
+    assert set(pins(problem("app", python="3.8"), source)) == {"app", "new", "old"}
+    assert set(pins(problem("app", platform="win-64"), source)) == {"app", "new", "win"}
+
+
+def test_wheels_and_requires_python_decide_what_can_be_chosen(source: MemorySource) -> None:
+    source.add("x", "1.0", tags="cp39-cp39-manylinux_2_17_x86_64.manylinux2014_x86_64")
+    source.add("x", "2.0", tags="cp39-cp39-manylinux_2_34_x86_64")
+    source.add("x", "3.0", tags="cp310-cp310-manylinux_2_17_x86_64")
+    source.add("x", "4.0", requires_python=">=3.10")
+    source.add("x", "5.0", metadata_python=">=3.10")
+    assert pins(problem("x"), source) == {"x": "1.0"}
+
+
+def test_the_best_file_of_a_version_is_taken(source: MemorySource) -> None:
+    source.add("x", "1.0", sdist=True)
+    source.add("x", "1.0", tags="py3-none-any")
+    source.add("x", "1.0", tags="cp39-cp39-manylinux_2_17_x86_64")
+    source.add("x", "1.0", tags="cp39-cp39-manylinux_2_17_x86_64", build="-2")
+    (package,) = run(problem("x"), source).packages
+    assert package.file.filename == "x-1.0-2-cp39-cp39-manylinux_2_17_x86_64.whl"
+
+
+def test_pre_releases_need_an_opt_in_or_no_alternative(source: MemorySource) -> None:
+    source.add("x", "1.0")
+    source.add("x", "2.0rc1")
+    source.add("only", "1.0b1")
+    source.add("asks", "1.0", ["x>=2.0rc1"])
+    assert pins(problem("x"), source) == {"x": "1.0"}
+    assert pins(problem("x>=1.0rc1"), source) == {"x": "2.0rc1"}
+    assert pins(problem("only"), source) == {"only": "1.0b1"}
+    assert pins(problem("asks"), source) == {"asks": "1.0", "x": "2.0rc1"}
+    assert "pre-release" in str(failure(problem("x>1.0"), source))
+
+
+def test_a_pre_release_that_a_package_asks_for_stays_below_finals(source: MemorySource) -> None:
+    for version in ["1.0", "1.1rc1", "1.1", "1.2rc1"]:
+        source.add("x", version)
+    source.add("asks", "1.0", ["x>=1.1rc1"])
+    assert pins(problem("asks"), source) == {"asks": "1.0", "x": "1.1"}
+
+
+def test_yanked_versions_need_a_pin(source: MemorySource) -> None:
+    source.add("x", "1.0")
+    source.add("x", "2.0", yanked="broken")
+    source.add("pins", "1.0", ["x==2.0"])
+    assert pins(problem("x"), source) == {"x": "1.0"}
+    assert pins(problem("x==2.0"), source) == {"x": "2.0"}
+    assert pins(problem("pins"), source) == {"pins": "1.0", "x": "2.0"}
+    assert "yanked" in str(failure(problem("x>=1.5"), source))
+
+
+def test_as_of_hides_later_files(source: MemorySource) -> None:
+    source.add("x", "1.0", uploaded=100)
+    source.add("x", "2.0", uploaded=200)
+    source.add("x", "1.0", tags="cp39-cp39-manylinux1_x86_64", uploaded=300)
+    source.add("undated", "1.0")
+    resolution = run(problem("x", "undated", as_of=200), source)
+    assert [p.file.filename for p in resolution.packages] == ["undated-1.0-py3-none-any.whl", "x-1.0-py3-none-any.whl"]
+    assert pins(problem("x", as_of=201), source) == {"x": "2.0"}
+    assert "uploaded after 1970-01-01T00:01:40+00:00" in str(failure(problem("x", as_of=100), source))
+
+
+def test_constraints_narrow_but_bring_nothing(source: MemorySource) -> None:
+    source.add("app", "1.0", ["lib"])
+    source.add("lib", "1.0")
+    source.add("lib", "2.0")
+    assert pins(problem("app", constraints=["lib<2", "other<1"]), source) == {"app": "1.0", "lib": "1.0"}
+
+
+def test_overrides_replace_what_packages_require(source: MemorySource) -> None:
+    source.add("app", "1.0", ["lib[x]<2", "tail"])
+    source.add("lib", "1.0")
+    source.add("lib", "2.0", ["tail; extra == 'x'"])
+    source.add("tail", "1.0")
+    resolution = run(problem("app", overrides=["lib==2.0"]), source)
+    assert {p.name: p.version for p in resolution.packages} == {"app": "1.0", "lib": "2.0", "tail": "1.0"}
+    assert resolution.packages[0].edges == (
+        Edge(name=resolution.packages[1].name, extras=("x",), specifier="==2.0", overridden="<2"),
+        Edge(name=resolution.packages[2].name),
+    )
+
+
+def test_versions_to_keep_are_kept_where_they_can_be(source: MemorySource) -> None:
+    for version in ["1.0", "2.0", "3.0"]:
+        source.add("x", version)
+        source.add("y", version)
+    source.add("app", "1.0", ["x>=2"])
+    assert pins(problem("app", "y", preferences={"x": "2.0", "y": "1.0"}), source) == {
+        "app": "1.0",
+        "x": "2.0",
+        "y": "1.0",
+    }
+    assert pins(problem("app", preferences={"x": "1.0"}), source) == {"app": "1.0", "x": "3.0"}
+
+
+def test_a_candidate_without_usable_metadata_is_passed_over(source: MemorySource) -> None:
+    source.add("x", "1.0")
+    source.add("x", "2.0", unusable=True)
+    source.add("x", "3.0", ["not a requirement !"])
+    assert pins(problem("x"), source) == {"x": "1.0"}
+    text = str(failure(problem("x>=2"), source))
+    assert "METADATA is not readable" in text
+    assert "not a requirement !" in text
+
+
+def test_a_requirement_on_a_project_that_does_not_exist(source: MemorySource) -> None:
+    source.add("app", "1.0")
+    source.add("app", "2.0", ["nowhere"])
+    assert pins(problem("app"), source) == {"app": "1.0"}
+    with pytest.raises(UnknownPackageError, match="no index has a package 'gone'"):
+        run(problem("gone"), source)
+    assert "no index has a package 'nowhere' (asked: default)" in str(failure(problem("app==2.0"), source))
+
+
+def test_edges_carry_marker_extra_and_specifier(source: MemorySource) -> None:
+    source.add("app", "1.0", ["b>=1 ; python_version >= '3.8'", "c[z]~=1.0 ; extra == 's3'"])
+    source.add("b", "1.0")
+    source.add("c", "1.0")
+    app = run(problem("app[s3]"), source).packages[0]
+    assert [(e.name, e.extras, e.specifier, e.marker, e.extra) for e in app.edges] == [
+        ("b", (), ">=1", 'python_version >= "3.8"', None),
+        ("c", ("z",), "~=1.0", 'extra == "s3"', "s3"),
+    ]
+
+
+def test_many_candidates_are_read_in_growing_batches(source: MemorySource) -> None:
+    for minor in range(600):
+        source.add("boto3", f"1.{minor}.0", [f"botocore==1.{minor}.0"])
+        source.add("botocore", f"1.{minor}.0")
+    resolution = run(problem("boto3", "botocore==1.20.0"), source)
+    assert {p.version for p in resolution.packages} == {"1.20.0"}
+    assert resolution.stats.rounds < 30
+    # Nothing of a page is read twice.
+    assert source.asked["boto3"] == source.asked["botocore"] == 1
+
+
+def test_a_conflict_is_explained_by_what_takes_part_in_it(source: MemorySource) -> None:
+    source.add("torchvision", "0.14.0", ["torch==1.13.0", "pillow"])
+    source.add("torchvision", "0.14.1", ["torch==1.13.1", "pillow"])
+    for version in ["1.12.1", "1.13.0", "1.13.1"]:
+        source.add("torch", version, ["typing-extensions"])
+    source.add("pillow", "9.0")
+    source.add("typing-extensions", "4.0")
+    error = failure(problem("pillow", "torch==1.12.1", "torchvision>=0.14"), source)
+    assert str(error) == dedent("""\
+        these requirements cannot hold together:
+          specs/x.yaml:6: torch==1.12.1
+          specs/x.yaml:7: torchvision>=0.14
+          torchvision 0.14.0 requires torch==1.13.0
+          torchvision 0.14.1 requires torch==1.13.1""")
+    assert error.hint == "loosen or remove one of the lines above that stand in the spec"
+
+
+def test_a_conflict_says_what_the_target_rules_out(source: MemorySource) -> None:
+    source.add("app", "1.0", ["lib>=2"])
+    source.add("lib", "1.0")
+    source.add("lib", "2.0", requires_python=">=3.10")
+    source.add("lib", "3.0", tags="cp310-cp310-win_amd64")
+    assert str(failure(problem("app"), source)) == dedent("""\
+        these requirements cannot hold together:
+          specs/x.yaml:5: app
+          app 1.0 requires lib>=2
+          lib 2.0: ruled out, its Requires-Python excludes 3.9.25
+          lib 3.0: ruled out, it has no sdist, and no wheel for linux-64 and CPython 3.9 with glibc 2.31""")
+
+
+def test_a_requirement_that_nothing_meets_is_explained_by_what_exists(source: MemorySource) -> None:
+    source.add("x", "1.0")
+    source.add("x", "1.1")
+    error = failure(problem("x==9"), source)
+    assert str(error) == dedent("""\
+        specs/x.yaml:5: no version of x satisfies 'x==9'
+          index 'default' has 1.0, 1.1""")
+    assert error.hint == "the newest version that can be used here is 1.1"
+
+
+def test_a_constraint_that_takes_part_is_named(source: MemorySource) -> None:
+    source.add("app", "1.0", ["lib>=2"])
+    source.add("lib", "1.0")
+    source.add("lib", "2.0")
+    assert str(failure(problem("app", constraints=["lib<2"]), source)).splitlines()[1:] == [
+        "  specs/x.yaml:5: app",
+        "  specs/x.yaml:50: lib<2 (constraint)",
+        "  app 1.0 requires lib>=2",
+    ]
