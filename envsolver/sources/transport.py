@@ -166,7 +166,7 @@ def failure(error: Exception) -> str:
     """Say in words what went wrong."""
     cause = getattr(error, "certificate_error", None) or getattr(error, "os_error", None) or error
     detail = getattr(cause, "verify_message", None) or type(cause).__name__
-    if isinstance(cause, OSError) and (cause.errno or 0) > 0:
+    if isinstance(cause, OSError) and cause.errno is not None and cause.errno > 0:
         # asyncio puts addresses into the text; the number says it in the system's words.
         detail = os.strerror(cause.errno)
     for kind in type(error).__mro__:
