@@ -7,6 +7,7 @@ import itertools
 import random
 from collections import deque
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,6 +20,9 @@ from envsolver.solve.explain import minimal_conflict
 from envsolver.solve.refine import Refinement
 from envsolver.solve.resolve import resolve
 from tests.support.memory import MemorySource, problem
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
 
 NAMES = ["a", "b", "c", "d"]
 VERSIONS = ["1", "2", "3"]
@@ -182,7 +186,7 @@ def test_an_explanation_is_a_minimal_conflict(universe: Universe) -> None:
     asyncio.run(explain())
 
 
-def reduced(universe: Universe, spec_lines: set[str], edges: set[tuple[str | None, str, str]]) -> Universe:
+def reduced(universe: Universe, spec_lines: set[str], edges: AbstractSet[tuple[str | None, str, str]]) -> Universe:
     """Keep of the universe only what an explanation names."""
     declared = {
         (name, version): tuple(
