@@ -1,0 +1,76 @@
+"""The one order in which a lock is written. Equal content has equal values, so text, digest and diff can rely on it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from envsolver.lock.model import Dependency, Lock, LockedFile, LockedPackage, LockedRoot, LockedTarget
+
+__all__ = ["canonical", "edge_key", "file_key", "root_key", "scope"]
+
+
+def canonical(lock: Lock) -> Lock:
+    """Return the lock with everything sorted, and with ``targets`` left out where they are all of what encloses them.
+
+    Solved twice is sorted once: ``canonical(canonical(lock)) == canonical(lock)``.
+    """
+    order = {group: at for at, group in enumerate(group for members in lock.exclusive for group in members)}
+
+    def target_key(target: LockedTarget) -> tuple[str, list[int], str]:
+        return target.platform, sorted(order.get(group, -1) for group in target.choice), target.name
+
+    targets = tuple(sorted(lock.targets, key=target_key))
+    names = tuple(target.name for target in targets)
+    roots = (replace(root, targets=scope(root.targets, names)) for root in lock.roots)
+    packages = (_package(package, names) for package in lock.packages)
+    return replace(
+        lock,
+        targets=targets,
+        roots=tuple(sorted(roots, key=root_key)),
+        packages=tuple(sorted(packages, key=lambda package: (package.name, package.version))),
+        groups=tuple(sorted(lock.groups)),
+        indexes=tuple(sorted(lock.indexes, key=lambda index: (index.alias, index.url))),
+    )
+
+
+def scope(where: Iterable[str], names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return some of the names in the order of all, or nothing where it is all of them. What is unknown comes last."""
+    mine = set(where)
+    if mine == set(names):
+        return ()
+    return (*(name for name in names if name in mine), *sorted(mine.difference(names)))
+
+
+def root_key(root: LockedRoot) -> tuple[str, ...]:
+    """Return what roots are sorted by: the base first, then the groups by name."""
+    return (root.group, root.name, root.text, root.spec, *root.extras)
+
+
+def edge_key(edge: Dependency) -> tuple[str, ...]:
+    """Return the identity of a dependency, whatever its targets."""
+    return (edge.name, edge.extra or "", edge.specifier, edge.marker or "", edge.declared or "", *edge.extras)
+
+
+def file_key(file: LockedFile) -> tuple[str, ...]:
+    """Return the identity of a file, whatever its targets. Size, path and upload time add nothing to its digest."""
+    source = (file.index, file.url or "", file.commit or "")
+    return (file.filename, *source, file.sha256 or "", file.provenance, file.requirements)
+
+
+def _package(package: LockedPackage, names: tuple[str, ...]) -> LockedPackage:
+    mine = scope(package.targets, names)
+    inner = mine or names
+    edges = (replace(edge, targets=scope(edge.targets, inner)) for edge in package.dependencies)
+    files = (replace(file, targets=scope(file.targets, inner)) for file in package.files)
+    return replace(
+        package,
+        extras=tuple(sorted(package.extras)),
+        groups=tuple(sorted(package.groups)),
+        targets=mine,
+        dependencies=tuple(sorted(edges, key=edge_key)),
+        files=tuple(sorted(files, key=file_key)),
+    )

@@ -1,0 +1,216 @@
+"""What must hold inside a lock, whoever wrote it: the solver, or a hand that resolved a merge conflict."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from envsolver.lock.model import BASE_GROUP, DEFAULT_INDEX, DIRECT_INDEX
+from envsolver.lock.reach import reach
+from envsolver.model.target import KNOWN_PLATFORMS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from envsolver.lock.model import Lock, LockedFile, LockedPackage
+    from envsolver.model.candidate import Name
+
+__all__ = ["Defect", "KeyPath", "Reached", "defects", "reached"]
+
+KeyPath = tuple["str | int", ...]
+"""Keys and positions from the top of the file down to a value: ``("package", 3, "file", 0, "sha256")``."""
+
+Defect = tuple[KeyPath, str]
+"""Where, and what is wrong."""
+
+_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_VERSION = re.compile(r"[^\s]+")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_COMMIT = re.compile(r"[0-9a-f]{40,64}")
+_FILENAME = re.compile(r"[A-Za-z0-9][^/\\:*?\"<>|\x00-\x1f\x7f-\U0010ffff]*")
+_PATH = re.compile(r"/(?!/)[\x21-\x7e]*")
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """What the graph says of one version: which extras are requested of it, and which groups bring it."""
+
+    extras: tuple[str, ...]
+    groups: tuple[str, ...]
+
+
+def reached(lock: Lock) -> dict[tuple[Name, str], Reached]:
+    """Return for each (name, version) what the package's ``extras`` and ``groups`` must say.
+
+    A package that nothing reaches has no entry.
+
+    Raises:
+        KeyError: something requires a package that the lock has not.
+    """
+    extras: dict[tuple[Name, str], set[str]] = {}
+    groups: dict[tuple[Name, str], set[str]] = {}
+    for target in lock.targets:
+        packages = lock.packages_on(target.name)
+        base: set[Name] = set()
+        for group in (BASE_GROUP, *lock.groups):
+            for name, active in reach(lock, target.name, {group}).items():
+                key = (name, packages[name].version)
+                extras.setdefault(key, set()).update(active)
+                bringing = groups.setdefault(key, set())
+                if group == BASE_GROUP:
+                    base.add(name)
+                elif name not in base:
+                    bringing.add(group)
+    return {key: Reached(tuple(sorted(extras[key])), tuple(sorted(groups[key]))) for key in groups}
+
+
+def defects(lock: Lock) -> Iterator[Defect]:
+    """Yield what is wrong with a lock: its values one by one, then, if those are fine, what refers to what."""
+    for stage in (_value_defects, _identity_defects, _dangling_defects, _summary_defects):
+        found = False
+        for defect in stage(lock):
+            found = True
+            yield defect
+        if found:
+            return
+
+
+# --- Values ---------------------------------------------------------------------------------------------------------
+
+
+def _value_defects(lock: Lock) -> Iterator[Defect]:
+    yield from _target_defects(lock)
+    yield from _root_defects(lock)
+    for at, package in enumerate(lock.packages):
+        for path, message in _package_defects(lock, package):
+            yield ("package", at, *path), message
+
+
+def _target_defects(lock: Lock) -> Iterator[Defect]:
+    if not lock.targets:
+        yield ("target",), "a lock needs at least one target"
+    yield from _repeated(("target",), [target.name for target in lock.targets])
+    for at, target in enumerate(lock.targets):
+        yield from _foreign(("target", at, "platform"), [target.platform], KNOWN_PLATFORMS, "known platform")
+        exclusive = {group for members in lock.exclusive for group in members}
+        yield from _foreign(("target", at, "choice"), target.choice, exclusive, "exclusive group")
+    for members in lock.exclusive:
+        yield from _foreign(("exclusive",), members, lock.groups, "group of the lock")
+    yield from _repeated(("index",), [index.alias for index in lock.indexes])
+    for at, index in enumerate(lock.indexes):
+        if index.alias == DIRECT_INDEX:
+            yield ("index", at, "alias"), f"{DIRECT_INDEX!r} stands for direct references"
+
+
+def _root_defects(lock: Lock) -> Iterator[Defect]:
+    targets = [target.name for target in lock.targets]
+    for at, root in enumerate(lock.roots):
+        yield from _shape(("requirements", at, "name"), root.name, _NAME, "a canonical project name")
+        yield from _foreign(("requirements", at, "group"), [root.group], ["", *lock.groups], "group of the lock")
+        yield from _foreign(("requirements", at, "targets"), root.targets, targets, "target of the lock")
+
+
+def _package_defects(lock: Lock, package: LockedPackage) -> Iterator[Defect]:
+    every = tuple(target.name for target in lock.targets)
+    yield from _shape(("name",), package.name, _NAME, "a canonical project name")
+    yield from _shape(("version",), package.version, _VERSION, "a version")
+    yield from _foreign(("targets",), package.targets, every, "target of the lock")
+    yield from _foreign(("groups",), package.groups, lock.groups, "group of the lock")
+    mine = package.targets or every
+    for at, edge in enumerate(package.dependencies):
+        yield from _shape(("dependencies", at, "name"), edge.name, _NAME, "a canonical project name")
+        yield from _foreign(("dependencies", at, "targets"), edge.targets, mine, "target of the package")
+    served: list[str] = []
+    for at, file in enumerate(package.files):
+        served += file.targets or mine
+        yield from _foreign(("file", at, "targets"), file.targets, mine, "target of the package")
+        for path, message in (*_source_defects(lock, file), *_artefact_defects(file)):
+            yield ("file", at, *path), message
+    for target in mine:
+        if served.count(target) != 1:
+            yield ("file",), f"{served.count(target) or 'no'} files for target {target!r}, where one is needed"
+
+
+def _source_defects(lock: Lock, file: LockedFile) -> Iterator[Defect]:
+    if file.index not in {DEFAULT_INDEX, DIRECT_INDEX} and lock.index_url(file.index) is None:
+        yield ("index",), f"{file.index!r} is no index of the lock"
+    if (file.index == DIRECT_INDEX) != (file.url is not None):
+        yield ("url",), f"a file has a URL exactly if its index is {DIRECT_INDEX!r}"
+    if file.commit is not None:
+        yield from _shape(("commit",), file.commit, _COMMIT, "a full commit id")
+        if file.url is None:
+            yield ("commit",), "needs the URL of its repository"
+
+
+def _artefact_defects(file: LockedFile) -> Iterator[Defect]:
+    if file.commit is None or file.filename:
+        # The builder joins the name to a folder: nothing that could leave it may pass.
+        yield from _shape(("name",), file.filename, _FILENAME, "a plain file name")
+    if file.commit is None or file.sha256 is not None:
+        yield from _shape(("sha256",), file.sha256 or "", _SHA256, "a sha256 in lower-case hexadecimal")
+    if file.size is not None and file.size < 0:
+        yield ("size",), f"{file.size} bytes cannot be"
+    if file.path is not None:
+        # Two slashes at its beginning would name another host when it is joined to an index (RFC 3986, 4.2).
+        yield from _shape(("path",), file.path, _PATH, "the path of a URL")
+    if file.uploaded is not None:
+        yield from _shape(("uploaded",), file.uploaded, _INSTANT, "an instant in UTC")
+
+
+def _shape(path: KeyPath, value: str, pattern: re.Pattern[str], what: str) -> Iterator[Defect]:
+    if not pattern.fullmatch(value):
+        yield path, f"{value!r} is not {what}"
+
+
+def _foreign(path: KeyPath, values: Collection[str], known: Collection[str], what: str) -> Iterator[Defect]:
+    return ((path, f"{value!r} is no {what}") for value in values if value not in known)
+
+
+def _repeated(path: KeyPath, values: Sequence[str]) -> Iterator[Defect]:
+    return (((*path, at), f"{value!r} stands twice") for at, value in enumerate(values) if value in values[:at])
+
+
+# --- References -----------------------------------------------------------------------------------------------------
+
+
+def _identity_defects(lock: Lock) -> Iterator[Defect]:
+    versions: set[tuple[Name, str]] = set()
+    names: set[tuple[Name, str]] = set()
+    for at, package in enumerate(lock.packages):
+        if (package.name, package.version) in versions:
+            yield ("package", at, "version"), f"{package.name} {package.version} stands twice"
+            continue
+        versions.add((package.name, package.version))
+        for target in package.targets or [target.name for target in lock.targets]:
+            if (package.name, target) in names:
+                yield ("package", at, "targets"), f"{package.name} has two versions on {target}"
+            names.add((package.name, target))
+
+
+def _dangling_defects(lock: Lock) -> Iterator[Defect]:
+    every = tuple(target.name for target in lock.targets)
+    for at, root in enumerate(lock.roots):
+        for target in root.targets or every:
+            if root.name not in lock.packages_on(target):
+                yield ("requirements", at), f"{root.name!r} is not locked for {target}"
+    for at, package in enumerate(lock.packages):
+        for place, edge in enumerate(package.dependencies):
+            for target in edge.targets or package.targets or every:
+                if edge.name not in lock.packages_on(target):
+                    path = ("package", at, "dependencies", place)
+                    yield path, f"{package.name} needs {edge.name!r}, which is not locked for {target}"
+
+
+def _summary_defects(lock: Lock) -> Iterator[Defect]:
+    graph = reached(lock)
+    for at, package in enumerate(lock.packages):
+        facts = graph.get((package.name, package.version))
+        if facts is None:
+            yield ("package", at), f"nothing requires {package.name} {package.version}"
+            continue
+        if facts.groups != package.groups:
+            yield ("package", at, "groups"), f"is {list(package.groups)}, but the graph says {list(facts.groups)}"
+        if facts.extras != package.extras:
+            yield ("package", at, "extras"), f"is {list(package.extras)}, but the graph says {list(facts.extras)}"

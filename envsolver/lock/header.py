@@ -1,0 +1,102 @@
+"""The head of a lock file, read without parsing the rest: enough to know that nothing has changed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from envsolver.lock.model import LOCK_VERSION
+from envsolver.model.errors import LockError
+
+__all__ = ["LockHeader", "check_text", "read_header"]
+
+_TABLE = re.compile(r"^[ \t]*\[\[", re.MULTILINE)
+_PLAIN_KEY = re.compile(r'^(lock-version|name|inputs-digest)[ \t]*=[ \t]*"([^"\\\n]*)"[ \t]*\r?$', re.MULTILINE)
+_CONFLICT = re.compile(r"^(?:<{7}|>{7}|\|{7})(?: |\r?$)", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockHeader:
+    """What stands at the top of a lock.
+
+    Attributes:
+        lock_version: of the format, (major, minor).
+        name: of the environment.
+        inputs_digest: of the spec that it was made from.
+    """
+
+    lock_version: tuple[int, int]
+    name: str
+    inputs_digest: str
+
+
+def read_header(text: str, path: str = "lock") -> LockHeader:
+    """Read the head of a lock, up to its first table.
+
+    Args:
+        text: the whole file, or as much of it as holds the head.
+        path: for messages.
+
+    Raises:
+        LockError: it is not a lock, or one that this envsolver cannot read.
+    """
+    table = _TABLE.search(text)
+    head = text[: table.start()] if table else text
+    check_text(head, path)
+    found = dict(_PLAIN_KEY.findall(head))
+    if len(found) < 3:
+        found = _parsed(head, path)
+    return LockHeader(
+        lock_version=_supported(_text(found, "lock-version", path), path),
+        name=_text(found, "name", path),
+        inputs_digest=_text(found, "inputs-digest", path),
+    )
+
+
+def check_text(text: str, path: str) -> None:
+    """Refuse a file in which a merge left its conflict markers.
+
+    Raises:
+        LockError: with what to do about it.
+    """
+    if conflict := _CONFLICT.search(text):
+        line = text.count("\n", 0, conflict.start()) + 1
+        raise LockError(
+            f"{path}:{line}",
+            "a merge conflict is not resolved",
+            hint="take either side of the file, then run `envsolver lock` for this environment",
+        )
+
+
+def _parsed(head: str, path: str) -> dict[str, object]:
+    """Read a head that is not in envsolver's own layout."""
+    import tomllib
+
+    try:
+        return tomllib.loads(head)
+    except (ValueError, RecursionError) as error:
+        raise LockError(path, f"not TOML: {error}", hint="make it again with `envsolver lock`") from None
+
+
+def _text(found: dict[str, object], key: str, path: str) -> str:
+    value = found.get(key)
+    if not isinstance(value, str):
+        problem = "is missing" if value is None else "must be a string"
+        raise LockError(path, f"{key} {problem}", hint="is this a lock of envsolver? `envsolver lock` makes one")
+    return value
+
+
+def _supported(version: str, path: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d{1,9})\.(\d{1,9})", version, re.ASCII)
+    if match is None:
+        raise LockError(path, f"lock-version {version!r} is not of the form 1.0")
+    major, minor = int(match[1]), int(match[2])
+    if major > LOCK_VERSION[0]:
+        raise LockError(
+            path,
+            f"lock-version {version} is newer than this envsolver can read ({LOCK_VERSION[0]}.x)",
+            hint="upgrade envsolver",
+        )
+    if major < LOCK_VERSION[0]:
+        raise LockError(path, f"lock-version {version} is too old to be read", hint="make it again: `envsolver lock`")
+    return major, minor

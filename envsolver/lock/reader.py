@@ -1,0 +1,294 @@
+"""A lock out of its text. The file may have been edited or merged by hand, or come from somebody hostile."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from envsolver.lock.canonical import canonical
+from envsolver.lock.check import defects
+from envsolver.lock.header import check_text, read_header
+from envsolver.lock.model import (
+    DEFAULT_INDEX,
+    DIRECT_INDEX,
+    LOCK_VERSION,
+    Dependency,
+    Lock,
+    LockedFile,
+    LockedIndex,
+    LockedPackage,
+    LockedRoot,
+    LockedTarget,
+)
+from envsolver.model.candidate import Name
+from envsolver.model.errors import LockError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envsolver.lock.check import KeyPath
+
+__all__ = ["loads"]
+
+_REMAKE = "a lock is not edited by hand: run `envsolver lock` for this environment"
+_T = TypeVar("_T", bound=str)
+
+
+def loads(text: str, path: str = "lock") -> Lock:
+    """Read a lock.
+
+    Keys and tables that a newer minor version of the format may have added are ignored; unknown ones of this version
+    are mistakes.
+
+    Args:
+        text: of the file.
+        path: for messages.
+
+    Raises:
+        LockError: it is not TOML, of a version that cannot be read, or does not make sense. The message says where.
+    """
+    import tomllib
+
+    check_text(text, path)
+    header = read_header(text, path)
+    try:
+        data = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        line = re.search(r"at line (\d+)", str(error))
+        raise LockError(f"{path}:{line[1]}" if line else path, f"not TOML: {error}", hint=_REMAKE) from None
+    try:
+        return _checked(canonical(_lock(_Table(data, (), lenient=header.lock_version > LOCK_VERSION))))
+    except _BadValueError as error:
+        line_number = _line(text, error.path)
+        where = f"{path}:{line_number}" if line_number else path
+        raise LockError(where, f"{_dotted(error.path)}: {error.message}", hint=_REMAKE) from None
+
+
+def _checked(lock: Lock) -> Lock:
+    for path, message in defects(lock):
+        raise _BadValueError(path, message)
+    return lock
+
+
+class _BadValueError(Exception):
+    def __init__(self, path: KeyPath, message: str) -> None:
+        super().__init__(message)
+        self.path = path
+        self.message = message
+
+
+class _Table:
+    """A TOML table that hands out its values by type and knows where it stands."""
+
+    def __init__(self, data: dict[str, Any], path: KeyPath, *, lenient: bool) -> None:
+        self._data = data
+        self._path = path
+        self._lenient = lenient
+        self._asked: set[str] = set()
+
+    def _get(self, key: str, kind: type[Any], what: str) -> Any:
+        self._asked.add(key)
+        value = self._data.get(key)
+        # bool is a subclass of int; TOML keeps them apart.
+        if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
+            raise _BadValueError((*self._path, key), f"must be {what}")
+        return value
+
+    def optional(self, key: str) -> str | None:
+        """Return a string, or None if the key is not there."""
+        value: str | None = self._get(key, str, "a string")
+        return value
+
+    def text(self, key: str) -> str:
+        """Return a string that must be there."""
+        value = self.optional(key)
+        if value is None:
+            raise _BadValueError(self._path, f"{key} is missing")
+        return value
+
+    def one_of(self, key: str, values: Sequence[_T]) -> _T:
+        """Return one of some words; the first if the key is not there."""
+        found = self.optional(key)
+        for value in values:
+            if found in {value, None}:
+                return value
+        raise _BadValueError((*self._path, key), f"must be one of {', '.join(values)}")
+
+    def integer(self, key: str) -> int | None:
+        value: int | None = self._get(key, int, "an integer")
+        return value
+
+    def instant(self, key: str) -> str | None:
+        """Return an RFC 3339 instant in UTC, to the second."""
+        value: datetime | None = self._get(key, datetime, "a date and time")
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise _BadValueError((*self._path, key), "must say its offset from UTC")
+        try:
+            return value.astimezone(UTC).replace(microsecond=0).isoformat().replace("+00:00", "Z")
+        except OverflowError:
+            raise _BadValueError((*self._path, key), "is out of range") from None
+
+    def strings(self, key: str) -> tuple[str, ...]:
+        values: list[object] = self._get(key, list, "an array of strings") or []
+        return tuple(self._string((key, at), value) for at, value in enumerate(values))
+
+    def lists(self, key: str) -> tuple[tuple[str, ...], ...]:
+        """Return an array of arrays of strings."""
+        found = []
+        for at, values in enumerate(self._get(key, list, "an array of arrays") or []):
+            if not isinstance(values, list):
+                raise _BadValueError((*self._path, key, at), "must be an array of strings")
+            found.append(tuple(self._string((key, at), value) for value in values))
+        return tuple(found)
+
+    def tables(self, key: str) -> list[_Table]:
+        found = []
+        for at, value in enumerate(self._get(key, list, "an array of tables") or []):
+            path = (*self._path, key, at)
+            if not isinstance(value, dict):
+                raise _BadValueError(path, "must be a table")
+            found.append(_Table(value, path, lenient=self._lenient))
+        return found
+
+    def finish(self) -> None:
+        """Refuse keys that nobody has asked for."""
+        unknown = sorted(self._data.keys() - self._asked)
+        if unknown and not self._lenient:
+            raise _BadValueError((*self._path, unknown[0]), "unknown key")
+
+    def _string(self, at: KeyPath, value: object) -> str:
+        if not isinstance(value, str):
+            raise _BadValueError((*self._path, *at), "must be a string")
+        return value
+
+
+def _lock(table: _Table) -> Lock:
+    table.text("lock-version")
+    lock = Lock(
+        name=table.text("name"),
+        inputs_digest=table.text("inputs-digest"),
+        python=table.text("python"),
+        groups=table.strings("groups"),
+        exclusive=table.lists("exclusive"),
+        roots=tuple(_root(root) for root in table.tables("requirements")),
+        targets=tuple(_target(target) for target in table.tables("target")),
+        indexes=tuple(_index(index) for index in table.tables("index")),
+        packages=tuple(_package(package) for package in table.tables("package")),
+    )
+    table.finish()
+    return lock
+
+
+def _root(table: _Table) -> LockedRoot:
+    root = LockedRoot(
+        name=Name(table.text("name")),
+        text=table.text("text"),
+        extras=table.strings("extras"),
+        group=table.optional("group") or "",
+        spec=table.text("spec"),
+        targets=table.strings("targets"),
+    )
+    table.finish()
+    return root
+
+
+def _target(table: _Table) -> LockedTarget:
+    target = LockedTarget(
+        platform=table.text("platform"),
+        glibc=table.optional("glibc"),
+        macos=table.optional("macos"),
+        choice=table.strings("choice"),
+    )
+    table.finish()
+    return target
+
+
+def _index(table: _Table) -> LockedIndex:
+    index = LockedIndex(
+        alias=table.text("alias"), url=table.text("url"), kind=table.one_of("kind", ("simple", "find-links"))
+    )
+    table.finish()
+    return index
+
+
+def _package(table: _Table) -> LockedPackage:
+    package = LockedPackage(
+        name=Name(table.text("name")),
+        version=table.text("version"),
+        groups=table.strings("groups"),
+        extras=table.strings("extras"),
+        targets=table.strings("targets"),
+        dependencies=tuple(_dependency(edge) for edge in table.tables("dependencies")),
+        files=tuple(_file(file) for file in table.tables("file")),
+    )
+    table.finish()
+    return package
+
+
+def _dependency(table: _Table) -> Dependency:
+    edge = Dependency(
+        name=Name(table.text("name")),
+        extras=table.strings("extras"),
+        specifier=table.optional("specifier") or "",
+        marker=table.optional("marker"),
+        extra=table.optional("extra"),
+        declared=table.optional("declared"),
+        targets=table.strings("targets"),
+    )
+    table.finish()
+    return edge
+
+
+def _file(table: _Table) -> LockedFile:
+    url = table.optional("url")
+    file = LockedFile(
+        filename=table.optional("name") or "",
+        index=table.optional("index") or (DEFAULT_INDEX if url is None else DIRECT_INDEX),
+        url=url,
+        commit=table.optional("commit"),
+        sha256=table.optional("sha256"),
+        size=table.integer("size"),
+        uploaded=table.instant("uploaded"),
+        path=table.optional("path"),
+        provenance=table.optional("provenance") or "seen",
+        requirements=table.one_of("requirements", ("seen", "claimed", "recorded", "built")),
+        targets=table.strings("targets"),
+    )
+    table.finish()
+    return file
+
+
+def _dotted(path: KeyPath) -> str:
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".") or "lock"
+
+
+def _line(text: str, path: KeyPath) -> int | None:
+    """Return the line on which the value at a key path probably stands, or that of the table around it."""
+    lines = text.split("\n")
+    at = -1
+    prefix = ""
+    best = None
+    parts = list(path)
+    while parts:
+        key = str(parts.pop(0))
+        position = parts.pop(0) if parts and isinstance(parts[0], int) else None
+        header = re.compile(rf"\s*\[\[\s*{re.escape(prefix + key)}\s*\]\]")
+        tables = [number for number in range(at + 1, len(lines)) if header.match(lines[number])]
+        if isinstance(position, int) and position < len(tables):
+            at = tables[position]
+            prefix += f"{key}."
+            best = at
+            continue
+        assignment = re.compile(rf"\s*{re.escape(key)}\s*=")
+        found = next((number for number in range(at + 1, len(lines)) if assignment.match(lines[number])), None)
+        if found is None:
+            break
+        # envsolver writes one item a line, or all of them behind the key.
+        ends = lines[found].rstrip().endswith("[")
+        best = found + 1 + position if ends and isinstance(position, int) else found
+        break
+    return None if best is None else best + 1
