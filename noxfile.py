@@ -1,0 +1,92 @@
+"""The sessions of development: ``nox`` runs all that a change has to pass."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.11"
+# Each session has a virtualenv of its own, filled by pip: what pip's configuration says of the index holds.
+nox.options.default_venv_backend = "virtualenv"
+nox.options.sessions = ["lint", "imports", "types", "tests", "locks"]
+nox.options.error_on_external_run = True
+nox.options.reuse_venv = "yes"
+
+ROOT = Path(__file__).parent
+GROUPS = nox.project.load_toml(ROOT / "pyproject.toml")
+MAIN_JOB = "acpt-1.13-py38"
+
+
+def install(session: nox.Session, *groups: str, project: bool = True) -> None:
+    """Install dependency groups of ``pyproject.toml``, and envsolver itself from the working tree."""
+    session.install(
+        *(["--editable", "."] if project else []),
+        *nox.project.dependency_groups(GROUPS, *groups),
+        silent=True,
+    )
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests, which need no network."""
+    install(session, "test")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting with ruff."""
+    install(session, "lint", project=False)
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types with mypy, strictly."""
+    install(session, "types")
+    session.install("nox", silent=True)  # for this file
+    session.run("mypy")
+
+
+@nox.session
+def imports(session: nox.Session) -> None:
+    """Check with import-linter that packages import in the direction of the arrows only."""
+    install(session, "imports")
+    session.run("lint-imports")
+
+
+@nox.session
+def locks(session: nox.Session) -> None:
+    """Check offline that every committed lock still matches its spec."""
+    install(session)
+    session.run("envsolver", "lock", "--all", "--check", "--offline")
+
+
+@nox.session
+def live(session: nox.Session) -> None:
+    """Do the main job against the real package index: the live tests, and one lock from nothing."""
+    install(session, "test")
+    session.run("pytest", "-m", "live", *session.posargs)
+    project = Path(session.create_tmp()).resolve() / "project"
+    shutil.rmtree(project, ignore_errors=True)
+    shutil.copytree(ROOT / "specs", project / "specs")
+    cache = {"ENVSOLVER_CACHE_DIR": str(project / "cache")}
+    session.run("envsolver", "--project", str(project), "lock", MAIN_JOB, "--verbose", env=cache)
+    session.run("envsolver", "--project", str(project), "lock", MAIN_JOB, "--check", env=cache)
+
+
+@nox.session
+def judge(session: nox.Session) -> None:
+    """Lock the sets of ``benchmarks/sets.toml`` with envsolver and with uv, and compare (real index, minutes)."""
+    install(session, "test")
+    session.run("python", "benchmarks/judge.py", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Time envsolver and uv side by side (real index, minutes); nothing fails for being slow."""
+    install(session, "test")
+    session.run("python", "benchmarks/timing.py", *session.posargs)
