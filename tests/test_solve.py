@@ -116,23 +116,23 @@ def test_the_best_file_of_a_version_is_taken(source: MemorySource) -> None:
     assert package.file.filename == "x-1.0-2-cp39-cp39-manylinux_2_17_x86_64.whl"
 
 
-def test_pre_releases_need_an_opt_in_or_no_alternative(source: MemorySource) -> None:
-    source.add("x", "1.0")
-    source.add("x", "2.0rc1")
-    source.add("only", "1.0b1")
-    source.add("asks", "1.0", ["x>=2.0rc1"])
-    assert pins(problem("x"), source) == {"x": "1.0"}
-    assert pins(problem("x>=1.0rc1"), source) == {"x": "2.0rc1"}
-    assert pins(problem("only"), source) == {"only": "1.0b1"}
-    assert pins(problem("asks"), source) == {"asks": "1.0", "x": "2.0rc1"}
-    assert "pre-release" in str(failure(problem("x>1.0"), source))
-
-
-def test_a_pre_release_that_a_package_asks_for_stays_below_finals(source: MemorySource) -> None:
-    for version in ["1.0", "1.1rc1", "1.1", "1.2rc1"]:
+def test_a_pre_release_is_chosen_only_where_no_final_will_do(source: MemorySource) -> None:
+    for version in ["1.0", "1.1rc1", "1.1", "2.0rc1"]:
         source.add("x", version)
+    source.add("only", "1.0b1")
     source.add("asks", "1.0", ["x>=1.1rc1"])
+    source.add("needs", "1.0", ["x>1.1"])
+    assert pins(problem("x"), source) == {"x": "1.1"}
+    assert pins(problem("only"), source) == {"only": "1.0b1"}
     assert pins(problem("asks"), source) == {"asks": "1.0", "x": "1.1"}
+    assert pins(problem("needs"), source) == {"needs": "1.0", "x": "2.0rc1"}
+
+
+def test_the_spec_can_opt_in_to_pre_releases(source: MemorySource) -> None:
+    for version in ["1.0", "2.0rc1", "2.0.dev1"]:
+        source.add("x", version)
+    assert pins(problem("x>=1.0rc1"), source) == {"x": "2.0rc1"}
+    assert pins(problem("x", constraints=["x>=1.0a0"]), source) == {"x": "2.0rc1"}
 
 
 def test_yanked_versions_need_a_pin(source: MemorySource) -> None:

@@ -267,17 +267,18 @@ def _names(core: Sequence[Clause]) -> list[Name]:
 
 
 def _ruled_out(refinement: Refinement, name: Name, core: Sequence[Clause]) -> list[str]:
-    """Say which versions the conflict's requirements would admit if the target did."""
+    """Say which versions would meet all that the conflict asks of a project, if the target or the spec let them in."""
     table = refinement.tables.get(name)
     if table is None:
         return [f"{refinement.missing[name]}"]
-    wanted: set[int] = set()
+    wanted = set(range(len(table.releases)))
     for clause in core:
         if clause.required == name:
-            for declared in _declared(refinement, clause):
-                if not declared.specifier:
-                    continue
-                wanted |= set(each(table.positions(declared.specifier)))
+            admitted = [set(each(table.positions(d.specifier))) for d in _declared(refinement, clause)]
+            wanted &= set().union(*admitted)
+    if not any(d.specifier for clause in core if clause.required == name for d in _declared(refinement, clause)):
+        # Any version will do: the project only takes part by what it requires.
+        return []
     lines = []
     for reason, versions in _reasons(table, wanted):
         lines.append(f"{name} {_listing(versions)}: ruled out, {_reason_text(refinement, reason)}")

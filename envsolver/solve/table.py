@@ -35,7 +35,6 @@ class RuledOut(Enum):
     TAGS = "it has no sdist, and no wheel for {platform} and CPython {minor}{glibc}"
     AS_OF = "it was uploaded after {as_of}"
     YANKED = "it was yanked and nothing pins it"
-    PRE_RELEASE = "it is a pre-release and no requirement asks for one"
     METADATA = "its metadata cannot be used"
 
 
@@ -43,10 +42,10 @@ class Table:
     """The versions of one project on one index, as the solver needs them.
 
     A *position* is the place of a version in the ascending list; a *rank* its place in the order of preference, higher
-    being better: yanked versions stand below pre-releases, those below finals, within each class by version (PEP 440,
-    PEP 592), and a version to be kept above all. Ranks never change during a solve, so that records that stand for
-    them can be kept; only which positions are *enabled* grows as requirements are met that ask for a pre-release or pin
-    a yanked version.
+    being better: yanked versions stand below pre-releases, those below finals, within each class by version, and a
+    version to be kept above all. So a pre-release is chosen only where no final will do (PEP 440), as pip and uv have
+    it. Ranks never change during a solve, so that records that stand for them can be kept; only which positions are
+    *enabled* grows as requirements are met that pin a yanked version (PEP 592).
     """
 
     def __init__(
@@ -78,26 +77,19 @@ class Table:
         self._judged = [_judge(shape, target) for shape in page.shapes]
         self.ruled_out: dict[int, RuledOut] = {}
         self.enabled: set[int] = set()
-        self._pre: set[int] = set()
         self._yanked: set[int] = set()
         for position, release in enumerate(page.releases):
-            self._admit(position, release, pre_releases=pre_releases)
-        if not self.enabled and self._pre:
-            # Only pre-releases could serve: then they are what the project offers (PEP 440).
-            self._enable(self._pre)
+            self._admit(position, release)
         self.rank_of = self._ranks(prefer, pre_releases=pre_releases)
         self.position_of = {rank: position for position, rank in enumerate(self.rank_of)}
 
-    def _admit(self, position: int, release: Release, *, pre_releases: bool) -> None:
+    def _admit(self, position: int, release: Release) -> None:
         reason, yanked = self._judge_release(release)
         if reason is not None:
             self.ruled_out[position] = reason
         elif yanked:
             self.ruled_out[position] = RuledOut.YANKED
             self._yanked.add(position)
-        elif not pre_releases and _PRE_RELEASE.search(release.version.partition("+")[0]):
-            self.ruled_out[position] = RuledOut.PRE_RELEASE
-            self._pre.add(position)
         else:
             self.enabled.add(position)
 
@@ -130,15 +122,10 @@ class Table:
         ]
 
     def _ranks(self, prefer: str | None, *, pre_releases: bool) -> list[int]:
-        only_pre = self._pre <= self.enabled
-
         def preference(position: int) -> tuple[bool, bool, bool, int]:
-            return (
-                self.releases[position].version == prefer,
-                position not in self._yanked,
-                pre_releases or only_pre or position not in self._pre,
-                position,
-            )
+            version = self.releases[position].version
+            final = pre_releases or not _PRE_RELEASE.search(version.partition("+")[0])
+            return version == prefer, position not in self._yanked, final, position
 
         order = sorted(range(len(self.releases)), key=preference)
         ranks = [0] * len(order)
@@ -160,27 +147,17 @@ class Table:
         return found
 
     def enable_for(self, specifier: SpecifierSet) -> bool:
-        """Let in the pre-releases and yanked versions that a requirement asks for; say whether any came.
-
-        A specifier that names a pre-release opts in to those it admits (PEP 440); one that pins a version with ``==``
-        or ``===`` gets it though yanked (PEP 592).
-        """
-        wanted: set[int] = set()
-        if self._pre - self.enabled and specifier.prereleases:
-            wanted |= self._pre & set(each(self.positions(specifier)))
-        if self._yanked - self.enabled and any(
+        """Let in the yanked versions that a requirement pins with ``==`` or ``===`` (PEP 592); say whether any came."""
+        waiting = {position for position in self._yanked if self.ruled_out.get(position) is RuledOut.YANKED}
+        if not waiting or not any(
             part.operator == "===" or (part.operator == "==" and not part.version.endswith(".*")) for part in specifier
         ):
-            wanted |= self._yanked & set(each(self.positions(specifier)))
-        return self._enable(wanted - self.enabled)
-
-    def _enable(self, wanted: set[int]) -> bool:
-        # What turned out to be unusable stays out.
-        fresh = {p for p in wanted if self.ruled_out.get(p) in {RuledOut.PRE_RELEASE, RuledOut.YANKED}}
-        self.enabled |= fresh
-        for position in fresh:
+            return False
+        pinned = waiting & set(each(self.positions(specifier)))
+        self.enabled |= pinned
+        for position in pinned:
             del self.ruled_out[position]
-        return bool(fresh)
+        return bool(pinned)
 
     def rule_out(self, position: int) -> None:
         """Take out a version whose metadata turned out to be unusable."""

@@ -93,8 +93,7 @@ def test_rattler_accepts_the_records_that_pep_440_admits(
 def test_rank_orders_finals_by_version_above_pre_releases(versions: list[Version], opt_in: bool) -> None:
     table = Table(_page(versions), Target(platform="linux-64", python="3.9.18"), pre_releases=opt_in)
     by_rank = [versions[position] for _, position in sorted(table.position_of.items())]
-    only_pre = all(version.is_prerelease for version in versions)
-    expected = sorted(versions, key=lambda v: (opt_in or only_pre or not v.is_prerelease, v))
+    expected = sorted(versions, key=lambda version: (opt_in or not version.is_prerelease, version))
     assert by_rank == expected
 
 
