@@ -1,0 +1,263 @@
+"""What differs between two locks, as values and in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from envsolver.lock.model import Dependency, Lock, LockedFile, LockedPackage, LockedRoot
+    from envsolver.model.candidate import Name
+
+__all__ = ["Change", "ChangeKind", "LockDiff", "Setting", "diff_locks"]
+
+ChangeKind = Literal["added", "removed", "upgraded", "downgraded", "rehashed", "reindexed", "refiled", "rewired"]
+"""``rehashed``: an index serves other bytes under the same file name. ``reindexed``: the file is from another index.
+``refiled``: another file of the same version. ``rewired``: the same file, but its dependencies, extras or groups
+changed."""
+
+_FEW = 3
+"""Reasons that are named of many: a package may be required by fifty others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """A fact of the lock as a whole: its old and its new value, None where it was or is not there."""
+
+    what: str
+    old: str | None
+    new: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A project that is not what it was.
+
+    Attributes:
+        name: of the project.
+        kind: the most important thing that happened.
+        old: version, None if added.
+        new: version, None if removed.
+        targets: names of the targets on which it changed so; empty for all that both locks have.
+        details: what else there is to say of the change, a line each.
+        reasons: who made it move, as far as the two locks tell, a line each.
+    """
+
+    name: Name
+    kind: ChangeKind
+    old: str | None
+    new: str | None
+    targets: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockDiff:
+    """All that differs in meaning between two locks; false if nothing does.
+
+    Attributes:
+        name: of the environment, in the new lock.
+        settings: Python, targets, groups, indexes and requirements of the spec.
+        changes: packages on targets that both locks have, sorted by name.
+    """
+
+    name: str
+    settings: tuple[Setting, ...]
+    changes: tuple[Change, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.settings or self.changes)
+
+
+def diff_locks(old: Lock, new: Lock) -> LockDiff:
+    """Compare two locks. Hints, such as the paths on a mirror, do not count."""
+    before = {target.name for target in old.targets}
+    common = [target.name for target in new.targets if target.name in before]
+    found: dict[Change, list[str]] = {}
+    reasons: dict[Change, dict[str, None]] = {}
+    for target in common:
+        for change in _changes(old, new, target):
+            # One change on several targets, though not everywhere for the same reasons.
+            key = replace(change, reasons=())
+            found.setdefault(key, []).append(target)
+            reasons.setdefault(key, {}).update(dict.fromkeys(change.reasons))
+    changes = (
+        replace(
+            change, targets=() if len(where) == len(common) else tuple(where), reasons=tuple(reasons[change])[:_FEW]
+        )
+        for change, where in found.items()
+    )
+    return LockDiff(
+        name=new.name,
+        settings=tuple(_settings(old, new)),
+        changes=tuple(sorted(changes, key=lambda change: (change.name, change.old or "", change.new or ""))),
+    )
+
+
+# --- Settings -------------------------------------------------------------------------------------------------------
+
+
+def _settings(old: Lock, new: Lock) -> Iterator[Setting]:
+    if old.python != new.python:
+        yield Setting(what="Python", old=old.python, new=new.python)
+    yield from _pairs("target", {t.name: _system(t.glibc, t.macos) for t in old.targets}, _systems(new))
+    yield from _pairs("group", dict.fromkeys(old.groups, ""), dict.fromkeys(new.groups, ""))
+    yield from _pairs("index", {i.alias: i.url for i in old.indexes}, {i.alias: i.url for i in new.indexes})
+    yield from _pairs("requirement", _requirements(old), _requirements(new))
+
+
+def _systems(lock: Lock) -> dict[str, str]:
+    return {target.name: _system(target.glibc, target.macos) for target in lock.targets}
+
+
+def _system(glibc: str | None, macos: str | None) -> str:
+    return f"glibc {glibc}" if glibc else f"macOS {macos}" if macos else ""
+
+
+def _pairs(what: str, old: dict[str, str], new: dict[str, str]) -> Iterator[Setting]:
+    """Yield what is new, gone, or has another value; an empty value says nothing beyond its key."""
+    for key in sorted(old.keys() | new.keys()):
+        was, now = old.get(key), new.get(key)
+        if was != now:
+            yield Setting(what=f"{what} {key}", old=_spoken(was), new=_spoken(now))
+
+
+def _spoken(value: str | None) -> str | None:
+    return value if value is None else value or "present"
+
+
+def _requirements(lock: Lock) -> dict[str, str]:
+    found: dict[str, list[str]] = {}
+    for root in lock.roots:
+        found.setdefault(f"{root.name} ({root.group})" if root.group else root.name, []).append(root.text)
+    return {key: ", ".join(dict.fromkeys(texts)) for key, texts in found.items()}
+
+
+# --- Packages -------------------------------------------------------------------------------------------------------
+
+
+def _changes(old: Lock, new: Lock, target: str) -> Iterator[Change]:
+    before, after = old.packages_on(target), new.packages_on(target)
+    for name in sorted(before.keys() | after.keys()):
+        was, now = before.get(name), after.get(name)
+        if now is None:
+            gone = was.version if was else None
+            reasons: tuple[str, ...] = ("nothing requires it any more",)
+            yield Change(name=name, kind="removed", old=gone, new=None, reasons=reasons)
+        elif was is None:
+            reasons = tuple(who for who, _ in _demands(new, name, target))
+            yield Change(name=name, kind="added", old=None, new=now.version, reasons=reasons)
+        elif was.version != now.version:
+            details = tuple(_file_details(old, new, was.file(target), now.file(target), moved=True))
+            reasons = _why_moved(old, new, was, now, target)
+            kind = _direction(was.version, now.version)
+            yield Change(name=name, kind=kind, old=was.version, new=now.version, details=details, reasons=reasons)
+        elif details := (
+            *_file_details(old, new, was.file(target), now.file(target), moved=False),
+            *_graph_details(was, now, target),
+        ):
+            kind = _same_version(old, new, was.file(target), now.file(target))
+            yield Change(name=name, kind=kind, old=was.version, new=now.version, details=details)
+
+
+def _direction(old: str, new: str) -> ChangeKind:
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return "upgraded" if Version(new) > Version(old) else "downgraded"
+    except InvalidVersion:  # a lock that somebody wrote by hand
+        return "upgraded" if new > old else "downgraded"
+
+
+def _same_version(old: Lock, new: Lock, was: LockedFile, now: LockedFile) -> ChangeKind:
+    if _source(old, was) != _source(new, now):
+        return "reindexed"
+    if was.filename != now.filename:
+        return "refiled"
+    return "rewired" if (was.sha256, was.commit) == (now.sha256, now.commit) else "rehashed"
+
+
+def _source(lock: Lock, file: LockedFile) -> str:
+    return file.url or lock.index_url(file.index) or file.index
+
+
+def _file_details(old: Lock, new: Lock, was: LockedFile, now: LockedFile, *, moved: bool) -> Iterator[str]:
+    """Yield how the file differs; of another version its name and digest differ anyway."""
+    if _source(old, was) != _source(new, now):
+        yield f"from {_source(old, was)} to {_source(new, now)}"
+    if was.kind != now.kind:
+        yield f"{was.kind} becomes {now.kind}"
+    if moved:
+        return
+    if was.filename != now.filename:
+        yield f"file {was.filename} becomes {now.filename}"
+    if was.sha256 != now.sha256:
+        yield f"sha256 {was.sha256} becomes {now.sha256}"
+    if was.commit != now.commit:
+        yield f"commit {was.commit} becomes {now.commit}"
+
+
+def _graph_details(was: LockedPackage, now: LockedPackage, target: str) -> Iterator[str]:
+    old_edges = {_edge(edge) for edge in was.edges(target)}
+    new_edges = {_edge(edge) for edge in now.edges(target)}
+    yield from (f"requires {edge}" for edge in sorted(new_edges - old_edges))
+    yield from (f"no longer requires {edge}" for edge in sorted(old_edges - new_edges))
+    if was.extras != now.extras:
+        yield f"extras {_listed(was.extras)} become {_listed(now.extras)}"
+    if was.groups != now.groups:
+        yield f"groups {_listed(was.groups)} become {_listed(now.groups)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"[{', '.join(names)}]"
+
+
+def _edge(edge: Dependency) -> str:
+    extras = f"[{','.join(edge.extras)}]" if edge.extras else ""
+    marker = f" ; {edge.marker}" if edge.marker else ""
+    notes = [f"extra {edge.extra}"] if edge.extra else []
+    if edge.declared is not None:
+        notes.append(f"overrides {edge.declared or 'any version'}")
+    remark = f" ({', '.join(notes)})" if notes else ""
+    return f"{edge.name}{extras}{edge.specifier}{marker}{remark}"
+
+
+def _why_moved(old: Lock, new: Lock, was: LockedPackage, now: LockedPackage, target: str) -> tuple[str, ...]:
+    forcing = [who for who, admits in _demands(new, now.name, target) if not admits(was.version)]
+    if forcing:
+        return tuple(forcing)
+    return tuple(f"no longer held: {who}" for who, admits in _demands(old, was.name, target) if not admits(now.version))
+
+
+def _demands(lock: Lock, name: Name, target: str) -> Iterator[tuple[str, Callable[[str], bool]]]:
+    """Yield who requires a project on a target, in words, and which versions that admits."""
+    for root in lock.roots:
+        if root.name == name and (not root.targets or target in root.targets):
+            yield f"{root.spec} requires {root.text}", _admission(_specifier(root))
+    for parent in lock.packages_on(target).values():
+        for edge in parent.edges(target):
+            if edge.name == name and parent.name != name:
+                yield f"{parent.name} {parent.version} requires {_edge(edge)}", _admission(edge.specifier)
+
+
+def _specifier(root: LockedRoot) -> str:
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        return str(Requirement(root.text).specifier)
+    except InvalidRequirement:  # a lock that somebody wrote by hand
+        return ""
+
+
+def _admission(specifier: str) -> Callable[[str], bool]:
+    """Return a test of versions; what cannot be parsed is taken to admit all."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        parsed = SpecifierSet(specifier)
+    except InvalidSpecifier:
+        return lambda _version: True
+    return lambda version: parsed.contains(version, prereleases=True)
