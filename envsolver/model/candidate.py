@@ -143,9 +143,13 @@ class Metadata:
         requires_dist: PEP 508 strings, in the file's order.
         provides_extra: canonical extra names.
         source: how it was read; ``sdist-claim`` is checked against the wheel when that is built.
+        repaired: what had to be repaired to be valid (``torch (>=1.9.*) -> torch>=1.9``), for the user to see.
+        built_with: interpreter that ran the backend (``CPython 3.11.7 linux-x86_64``) if ``source`` is ``built``.
     """
 
     requires_dist: tuple[str, ...]
     source: MetadataSource
     requires_python: str | None = None
     provides_extra: tuple[str, ...] = ()
+    repaired: tuple[str, ...] = ()
+    built_with: str | None = None

@@ -1,0 +1,130 @@
+"""Running a build backend, through pypa/build: blocking, in a thread of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory, TemporaryFile
+from typing import IO, TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["BackendFailedError", "Stop", "prepare_metadata"]
+
+Stop: TypeAlias = Callable[[], bool]
+"""Tells whether the work is not wanted any more."""
+
+_LINES = 15
+_LINE_BYTES = 300
+
+
+class BackendFailedError(Exception):
+    """A backend, or the installation of its requirements, failed. ``lines`` are the last that were printed."""
+
+    def __init__(self, message: str, lines: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.lines = tuple(lines)
+
+
+def prepare_metadata(source: Path, timeout_s: float, stop: Stop) -> bytes:
+    """Return the METADATA that the backend of a project's folder prepares (or, failing that hook, builds).
+
+    Raises:
+        BackendFailedError: the environment cannot be made, or the backend fails, or takes too long.
+    """
+    from build import BuildBackendException, BuildException, FailedProcessError, ProjectBuilder
+    from build.env import DefaultIsolatedEnv
+
+    run = _Runner(time.monotonic() + timeout_s, stop)
+    try:
+        with TemporaryDirectory(prefix="envsolver-") as out, DefaultIsolatedEnv() as env:
+            builder = ProjectBuilder.from_isolated_env(env, source, runner=run)
+            env.install(builder.build_system_requires)
+            env.install(builder.get_requires_for_build("wheel"))
+            return (Path(builder.metadata_path(out)) / "METADATA").read_bytes()
+    except BuildBackendException as error:
+        reason = f"it was killed after {timeout_s:.0f} s" if run.killed else _first_line(error)
+        raise BackendFailedError(reason, run.tail()) from error
+    except FailedProcessError as error:
+        raise BackendFailedError(_first_line(error), _output(error.exception)) from error
+    except subprocess.CalledProcessError as error:
+        raise BackendFailedError("its build requirements cannot be installed", _output(error)) from error
+    except (BuildException, OSError, RuntimeError) as error:
+        raise BackendFailedError(_first_line(error)) from error
+    finally:
+        run.close()
+
+
+class _Runner:
+    """Runs the backend's hooks; keeps what they print in a file, for its last lines."""
+
+    def __init__(self, deadline: float, stop: Stop) -> None:
+        self._deadline = deadline
+        self._stop = stop
+        self.killed = False
+        self._log: IO[bytes] = TemporaryFile()  # noqa: SIM115 - closed by close()
+
+    def __call__(
+        self, cmd: Sequence[str], cwd: str | None = None, extra_environ: Mapping[str, str] | None = None
+    ) -> None:
+        with subprocess.Popen(
+            cmd,
+            cwd=cwd,
+            env={**os.environ, **(extra_environ or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        ) as process:
+            while (status := _wait(process)) is None:
+                if self._stop() or time.monotonic() > self._deadline:
+                    _kill(process)
+                    self.killed = True
+        if status:
+            raise subprocess.CalledProcessError(status, list(cmd))
+
+    def tail(self) -> list[str]:
+        size = self._log.seek(0, os.SEEK_END)
+        self._log.seek(max(0, size - 2 * _LINES * _LINE_BYTES))
+        return _last_lines(self._log.read())
+
+    def close(self) -> None:
+        self._log.close()
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int | None:
+    try:
+        return process.wait(timeout=0.2)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill the backend and what it started: it leads a process group of its own."""
+    if hasattr(os, "killpg"):
+        import signal
+
+        # It may have ended in this very moment.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+
+
+def _output(error: subprocess.CalledProcessError) -> list[str]:
+    parts = [part if isinstance(part, bytes) else str(part or "").encode() for part in (error.stdout, error.stderr)]
+    return _last_lines(b"\n".join(parts))
+
+
+def _last_lines(output: bytes) -> list[str]:
+    lines = output.decode("utf-8", "replace").splitlines()
+    return [line[:_LINE_BYTES] for line in lines if line.strip()][-_LINES:]
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__

@@ -1,0 +1,59 @@
+"""What the metadata ladder asks of HTTP, of the cache and of the builder: no more than it needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from envsolver.model.candidate import File
+    from envsolver.sources.reply import Reply, Stream
+
+__all__ = ["Builder", "Http", "Store"]
+
+
+class Http(Protocol):
+    """Fetches, as :class:`envsolver.sources.http.HttpClient` does."""
+
+    async def get(self, url: str, *, max_bytes: int = ...) -> Reply:
+        """Fetch a small document whole."""
+        ...
+
+    async def get_range(self, url: str, start: int | None, end: int | None) -> Reply:
+        """Fetch bytes ``start`` to ``end`` (inclusive); the last ``end`` bytes if ``start`` is None."""
+        ...
+
+    def stream(self, url: str) -> AbstractAsyncContextManager[Stream]:
+        """Fetch piece by piece; may be left before the end."""
+        ...
+
+
+class Store(Protocol):
+    """Remembers bytes between runs, or not: an answer of None is always allowed."""
+
+    def get(self, bucket: str, key: str) -> bytes | None:
+        """Return what was put under the key."""
+        ...
+
+    def put(self, bucket: str, key: str, data: bytes) -> None:
+        """Keep bytes under a key."""
+        ...
+
+
+class Builder(Protocol):
+    """Runs the build backend of an sdist for its metadata."""
+
+    @property
+    def interpreter(self) -> str:
+        """The interpreter that runs the backend: ``CPython 3.11.7 linux-x86_64``."""
+        ...
+
+    async def metadata(self, file: File) -> bytes:
+        """Return the text of METADATA that the backend prepares.
+
+        Raises:
+            MetadataUnusableError: the sdist cannot be unpacked, or its backend fails.
+            NetworkError: the sdist cannot be had.
+        """
+        ...

@@ -1,0 +1,240 @@
+"""Metadata of a file by the cheapest way that is certain."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from envsolver.model.errors import MetadataUnusableError, NetworkError
+from envsolver.model.ports import NullProgress
+from envsolver.sources.tasks import SharedTasks
+
+if TYPE_CHECKING:
+    from envsolver.model.candidate import File, Metadata, MetadataSource
+    from envsolver.model.ports import Progress
+    from envsolver.sources.metadata.ports import Builder, Http, Store
+
+__all__ = ["MetadataReader"]
+
+_BUCKET = "metadata-1"
+"""The number counts changes of what the same bytes are read as."""
+
+_PROBES = 3
+"""Wheels of an index that are asked for a metadata file that the index does not announce, before it has one."""
+
+
+@dataclass(slots=True)
+class _Probe:
+    """What one host of an index has answered to requests for unannounced metadata files."""
+
+    asked: int = 0
+    answered: bool = False
+
+
+class MetadataReader:
+    """Reads the metadata of files: of each file once, however many ask at the same time.
+
+    The order is: what is cached under the file's sha256 (its bytes cannot change, so nothing needs to be fresh); the
+    metadata file beside a wheel (PEP 658); the wheel's central directory, by ranges; the head of an sdist; a build.
+    What is found depends on the files alone, never on which of these ways a cache or a busy server left open.
+
+    Args:
+        http: fetches. It refuses everything but local files if the run is offline.
+        cache: keeps what was read under the sha256 of the file.
+        builder: runs build backends; None if none may be run.
+        offline: forbids builds, whose requirements come from the network.
+        progress: is told of announced metadata files that are missing or wrong, and of builds.
+    """
+
+    def __init__(
+        self,
+        http: Http,
+        cache: Store,
+        builder: Builder | None = None,
+        *,
+        offline: bool = False,
+        progress: Progress | None = None,
+    ) -> None:
+        self._http = http
+        self._cache = cache
+        self._builder = builder
+        self._offline = offline
+        self._progress = progress or NullProgress()
+        self._answers: SharedTasks[Metadata | MetadataUnusableError] = SharedTasks(background=0)
+        self._probes: dict[tuple[str, str], _Probe] = {}
+
+    async def read(self, file: File) -> Metadata:
+        """Return what a file declares.
+
+        Raises:
+            MetadataUnusableError: it cannot be read, or only by a build that fails or may not be run.
+            NetworkError: a server that had to be asked did not answer.
+        """
+        key = _key(file)
+        known = self._answers.known().get(key) or self._cached(file, key)
+        if known is None:
+            known = await self._answers.get(key, lambda: self._settled(file))
+        if isinstance(known, MetadataUnusableError):
+            raise known.with_traceback(None)
+        return known
+
+    async def close(self) -> None:
+        """Stop what is still being read."""
+        await self._answers.close()
+
+    async def _settled(self, file: File) -> Metadata | MetadataUnusableError:
+        """Read. That a file cannot be used is an answer too: it will be the same the next time."""
+        try:
+            return await self._read(file)
+        except MetadataUnusableError as error:
+            return error
+
+    async def _read(self, file: File) -> Metadata:
+        if file.kind == "wheel":
+            metadata = await self._of_wheel(file)
+            self._keep(file, _key(file), metadata)
+            return metadata
+        from envsolver.sources.metadata.sdist import read_sdist_metadata
+
+        declared = await read_sdist_metadata(self._http, file, file.version)
+        if declared is not None:
+            self._keep(file, _key(file), declared.metadata)
+            return declared.metadata
+        metadata, key = await self._built(file)
+        self._keep(file, key, metadata)
+        return metadata
+
+    async def _of_wheel(self, file: File) -> Metadata:
+        from envsolver.sources.metadata.wheel import read_wheel_metadata
+
+        asked = False
+        if file.metadata_sha256 is not None:
+            if (metadata := await self._announced(file)) is not None:
+                return metadata
+        elif (asked := self._may_ask(file)) and (metadata := await self._unannounced(file)) is not None:
+            return metadata
+        try:
+            return _parsed(await read_wheel_metadata(self._http, file), file, "wheel")
+        except MetadataUnusableError:
+            # Whether it was asked for the metadata file was a matter of cost alone: here it would be one of results.
+            if file.metadata_sha256 is None and not asked and (metadata := await self._unannounced(file)) is not None:
+                return metadata
+            raise
+
+    async def _announced(self, file: File) -> Metadata | None:
+        """Read the metadata file that the index announces; None, and a note, where it is not what was announced."""
+        try:
+            data = await self._metadata_file(file)
+            if data is None:
+                wrong = "is not there"
+            elif file.metadata_sha256 and sha256(data).hexdigest() != file.metadata_sha256:
+                wrong = "has not the announced sha256"
+            else:
+                return _parsed(data, file, "metadata-file")
+        except MetadataUnusableError as error:
+            wrong = f"cannot be used ({error.reason})"
+        self._progress.note(f"{file.filename}.metadata {wrong}: the wheel itself is read")
+        return None
+
+    async def _unannounced(self, file: File) -> Metadata | None:
+        """Try for a metadata file that the index says nothing of. What it holds counts as read from the wheel."""
+        from envsolver.sources.metadata.limits import MAX_METADATA
+
+        try:
+            data = await self._metadata_file(file)
+            if data is None or len(data) > MAX_METADATA:
+                return None
+            metadata = _parsed(data, file, "wheel")
+        except (MetadataUnusableError, NetworkError):
+            # Servers answer what they do not have with pages and errors of any kind: the wheel decides.
+            return None
+        self._probe(file).answered = True
+        return metadata
+
+    async def _metadata_file(self, file: File) -> bytes | None:
+        from envsolver.sources.metadata.limits import MAX_METADATA
+
+        path, mark, query = file.url.partition("?")
+        reply = await self._http.get(f"{path}.metadata{mark}{query}", max_bytes=MAX_METADATA)
+        return reply.body if reply.status == 200 else None
+
+    def _may_ask(self, file: File) -> bool:
+        probe = self._probe(file)
+        if not probe.answered and (probe.asked >= _PROBES or self._offline):
+            return False
+        probe.asked += 1
+        return True
+
+    def _probe(self, file: File) -> _Probe:
+        host = re.match(r"[^:]+://[^/]*", file.url)
+        return self._probes.setdefault((file.index, host[0] if host else ""), _Probe())
+
+    async def _built(self, file: File) -> tuple[Metadata, str]:
+        if self._builder is None or self._offline:
+            reason = "this run is offline" if self._offline else "this run builds nothing"
+            raise MetadataUnusableError(
+                file.filename,
+                f"only a build can tell its requirements, and {reason}",
+                hint="run once without --offline, or ask for a version that has a wheel",
+            )
+        interpreter = self._builder.interpreter
+        self._progress.note(
+            f"{file.filename} is built for its metadata with {interpreter}, not with the target's Python"
+        )
+        metadata = _parsed(await self._builder.metadata(file), file, "built")
+        return replace(metadata, built_with=interpreter), _built_key(file, interpreter)
+
+    def _cached(self, file: File, key: str) -> Metadata | None:
+        if file.sha256 is None:
+            return None
+        data = self._cache.get(_BUCKET, key)
+        if data is None and file.kind == "sdist" and self._builder is not None:
+            data = self._cache.get(_BUCKET, _built_key(file, self._builder.interpreter))
+        metadata = None if data is None else _decoded(data)
+        if metadata is not None:
+            self._answers.known()[key] = metadata
+        return metadata
+
+    def _keep(self, file: File, key: str, metadata: Metadata) -> None:
+        if file.sha256 is not None:
+            from msgspec.json import encode
+
+            self._cache.put(_BUCKET, key, encode(metadata))
+
+
+def _key(file: File) -> str:
+    """Return what the metadata are a function of.
+
+    Name and version take part because metadata are refused that do not fit them; the announced metadata file because
+    it is believed. Where the index gives no sha256 the URL may have other bytes tomorrow: such a key is good for one
+    run only.
+    """
+    announced = "" if file.metadata_sha256 is None else f" .metadata={file.metadata_sha256}"
+    artefact = file.sha256 or f"{file.url} {file.size}"
+    return f"{artefact} {file.name} {file.version} {file.kind}{announced}"
+
+
+def _built_key(file: File, interpreter: str) -> str:
+    return f"{_key(file)} built with {interpreter}"
+
+
+def _parsed(data: bytes, file: File, source: MetadataSource) -> Metadata:
+    from envsolver.sources.metadata.core import parse_core_metadata
+
+    return parse_core_metadata(
+        data, filename=file.filename, source=source, name=file.name, version=file.version
+    ).metadata
+
+
+def _decoded(data: bytes) -> Metadata | None:
+    """Read a cache entry; what another release of envsolver wrote in another form is no entry."""
+    import msgspec
+
+    from envsolver.model.candidate import Metadata
+
+    try:
+        return msgspec.json.decode(data, type=Metadata)
+    except msgspec.DecodeError:
+        return None
