@@ -1,0 +1,304 @@
+"""The merged record of a spec → :class:`envsolver.model.spec.Spec`, with the checks that need more than one value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from envsolver.model.errors import Problem
+from envsolver.model.spec import (
+    BASE_GROUP,
+    GpuAllow,
+    GpuSpec,
+    GroupSpec,
+    ImportCheck,
+    IndexSpec,
+    Note,
+    Spec,
+    SpecRequirement,
+    SystemSpec,
+)
+from envsolver.spec import fields
+from envsolver.spec.kinds import Located, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import TypeVar
+
+    from envsolver.model.origin import Origin
+    from envsolver.model.spec import Backend, Status
+    from envsolver.spec.kinds import Field, Part
+
+    T = TypeVar("T")
+
+__all__ = ["build_spec"]
+
+
+def build_spec(part: Part, name: str, files: Sequence[str], problems: list[Problem], *, complete: bool) -> Spec:
+    """Return the spec.
+
+    Args:
+        part: the spec merged with its bases.
+        name: the environment's name.
+        files: what took part.
+        problems: receives what is wrong; with any problem the result is for nobody.
+        complete: whether all files could be read; if not, nothing is said to be missing.
+    """
+    python = part.get(fields.PYTHON)
+    platforms = part.get(fields.PLATFORMS)
+    groups = part.get(fields.GROUPS)
+    if complete:
+        _missing(part, problems)
+    _check_name(part, name, problems)
+    return Spec(
+        name=name,
+        origin=part.origin,
+        python=python.value if python else "",
+        python_origin=python.origin if python else part.origin,
+        platforms=_values(platforms),
+        requirements=tuple(_requirements(part)),
+        aliases=_values(part.get(fields.ALIASES)),
+        title=_text(part, fields.TITLE),
+        description=_text(part, fields.DESCRIPTION),
+        status=cast("Status", _text(part, fields.STATUS) or "supported"),
+        systems=tuple(_systems(part)),
+        gpu=_gpu(part, problems),
+        indexes=tuple(_indexes(part, problems)),
+        constraints=tuple(_requirement(item) for item in _items(part, fields.CONSTRAINTS)),
+        overrides=tuple(_requirement(item) for item in _items(part, fields.OVERRIDES)),
+        groups=tuple(groups.value) if groups else (),
+        group_specs=tuple(_groups(part)),
+        exclusive=tuple(_exclusive(part, problems)),
+        as_of=_text(part, fields.AS_OF),
+        base_image=_text(part, fields.BASE_IMAGE),
+        imports=tuple(dict.fromkeys(_imports(part))),
+        notes=tuple(_notes(part)),
+        files=tuple(files),
+        extra=_labels(part),
+    )
+
+
+def _missing(part: Part, problems: list[Problem]) -> None:
+    for known in (fields.PYTHON, fields.PLATFORMS):
+        if known.key not in part.given:
+            hint = f"expected {known.kind.expected}, for example '{known.key}: {known.example}'"
+            problems.append(Problem(f"{known.key} is missing, here and in every base", part.origin, hint))
+    sources = (fields.PIP.key, fields.FROM.key, fields.GROUPS.key)
+    if not part.given.intersection(sources):
+        problems.append(Problem("there is nothing to lock", part.origin, "list requirements under 'pip'"))
+
+
+def _check_name(part: Part, name: str, problems: list[Problem]) -> None:
+    written = part.get(fields.NAME)
+    if written is not None and written.value != name:
+        problems.append(
+            Problem(
+                f"name is {written.value!r}, but the file is called {name!r}",
+                written.origin,
+                "give both the same name, or leave 'name' out",
+            )
+        )
+
+
+# Small values
+
+
+def _text(part: Part, known: Field[Located[str]]) -> str | None:
+    value = part.get(known)
+    return value.value if value else None
+
+
+def _values(listed: Located[tuple[Located[str], ...]] | None) -> tuple[str, ...]:
+    return tuple(item.value for item in listed.value) if listed else ()
+
+
+def _items(part: Part, known: Field[Located[tuple[T, ...]]]) -> tuple[T, ...]:
+    listed = part.get(known)
+    return listed.value if listed else ()
+
+
+def _labels(part: Part) -> dict[str, str]:
+    labels = part.get(fields.LABELS)
+    return {label: text.value for label, text in labels.value.items()} if labels else {}
+
+
+def _notes(part: Part) -> Iterator[Note]:
+    for item in _items(part, fields.NOTES):
+        yield Note(subject=_text(item, fields.SUBJECT) or "", text=_text(item, fields.TEXT) or "", origin=item.origin)
+
+
+# Requirements and groups
+
+
+def _requirement(item: Part, group: str = BASE_GROUP) -> SpecRequirement:
+    return SpecRequirement(
+        text=_text(item, fields.REQUIREMENT) or "",
+        origin=item.origin,
+        group=group,
+        reason=_text(item, fields.REASON),
+    )
+
+
+def _requirements(part: Part) -> Iterator[SpecRequirement]:
+    for item in _items(part, fields.PIP):
+        yield _requirement(item)
+    for name, group in _group_parts(part):
+        for item in _items(group, fields.GROUP_REQUIREMENTS):
+            yield _requirement(item, name)
+
+
+def _group_parts(part: Part) -> list[tuple[str, Part]]:
+    groups = part.get(fields.GROUPS)
+    return list(groups.value.items()) if groups else []
+
+
+def _groups(part: Part) -> Iterator[GroupSpec]:
+    for name, group in _group_parts(part):
+        yield GroupSpec(
+            name=name,
+            origin=group.origin,
+            description=_text(group, fields.GROUP_DESCRIPTION),
+            build_notes=_text(group, fields.BUILD_NOTES),
+        )
+
+
+def _imports(part: Part) -> Iterator[ImportCheck]:
+    for module in _items(part, fields.IMPORTS):
+        yield ImportCheck(module=module.value)
+    for name, group in _group_parts(part):
+        for module in _items(group, fields.GROUP_IMPORTS):
+            yield ImportCheck(module=module.value, group=name)
+
+
+def _exclusive(part: Part, problems: list[Problem]) -> Iterator[tuple[str, ...]]:
+    known = [name for name, _ in _group_parts(part)]
+    for listed in _items(part, fields.EXCLUSIVE):
+        names = [item.value for item in listed.value]
+        for item in listed.value:
+            if item.value not in known:
+                guess = nearest(item.value, known)
+                hint = f"did you mean {guess[0]!r}?" if guess else f"groups: {', '.join(known) or 'none'}"
+                problems.append(Problem(f"exclusive: there is no group {item.value!r}", item.origin, hint))
+        if len(set(names)) < len(names):
+            problems.append(Problem("exclusive: a group cannot exclude itself", listed.origin))
+        yield tuple(names)
+
+
+# System and GPU
+
+
+def _systems(part: Part) -> Iterator[SystemSpec]:
+    """Single platforms first, completed by what holds for all; then what holds for all."""
+    system = part.get(fields.SYSTEM)
+    if system is None:
+        return
+    general = SystemSpec(
+        os=_text(system, fields.OS), glibc=_text(system, fields.GLIBC), macos=_text(system, fields.MACOS)
+    )
+    for platform, known in fields.PLATFORM_SYSTEMS.items():
+        own = system.get(known)
+        if own is not None:
+            yield SystemSpec(
+                os=_text(own, fields.OS) or general.os,
+                glibc=_text(own, fields.GLIBC) or general.glibc,
+                macos=_text(own, fields.MACOS) or general.macos,
+                platforms=(platform,),
+            )
+    if general != SystemSpec():
+        yield general
+
+
+def _gpu(part: Part, problems: list[Problem]) -> GpuSpec | None:
+    gpu = part.get(fields.GPU)
+    if gpu is None:
+        return None
+    cuda, rocm = gpu.get(fields.CUDA), gpu.get(fields.ROCM)
+    version = cuda or rocm
+    written = _text(gpu, fields.BACKEND)
+    backend = written or ("cuda" if cuda else "rocm" if rocm else None)
+    if backend is None:
+        if not gpu.given.intersection((fields.BACKEND.key, fields.CUDA.key, fields.ROCM.key)):
+            problems.append(Problem("gpu: backend is missing", gpu.origin, "cuda, rocm or cpu"))
+        return None
+    _check_gpu(gpu, backend, problems)
+    return GpuSpec(
+        backend=cast("Backend", backend),
+        origin=gpu.origin,
+        version=version.value if version else None,
+        driver=_text(gpu, fields.DRIVER),
+        architectures=_values(gpu.get(fields.ARCHITECTURES)),
+        allow=tuple(
+            GpuAllow(
+                package=_text(item, fields.ALLOW_PACKAGE) or "",
+                cuda=_text(item, fields.ALLOW_CUDA) or "",
+                reason=_text(item, fields.ALLOW_REASON) or "",
+                origin=item.origin,
+            )
+            for item in _items(gpu, fields.ALLOW)
+        ),
+    )
+
+
+_GPU_KEYS = {
+    "cuda": {"backend", "cuda", "driver", "architectures", "allow"},
+    "rocm": {"backend", "rocm", "driver", "architectures"},
+    "cpu": {"backend"},
+}
+
+
+def _check_gpu(gpu: Part, backend: str, problems: list[Problem]) -> None:
+    for key, value in gpu.values.items():
+        if key not in _GPU_KEYS[backend]:
+            origin = value.origin if isinstance(value, Located) else gpu.origin
+            problems.append(Problem(f"gpu: {key!r} means nothing where the backend is {backend}", origin))
+    if backend != "cpu" and backend not in gpu.given:
+        problems.append(Problem(f"gpu: {backend} is missing: its version decides which wheels fit", gpu.origin))
+    problems += [
+        Problem(f"gpu: {item.value!r} is no architecture of {backend}", item.origin)
+        for item in _items(gpu, fields.ARCHITECTURES)
+        if backend != "cpu" and item.value.startswith("gfx") != (backend == "rocm")
+    ]
+
+
+# Indexes
+
+
+def _indexes(part: Part, problems: list[Problem]) -> Iterator[IndexSpec]:
+    indexes = part.get(fields.INDEXES)
+    bound: dict[str, list[tuple[str, set[str], Origin]]] = {}
+    for alias, index in indexes.value.items() if indexes else ():
+        if fields.URL.key not in index.given:
+            problems.append(Problem(f"indexes.{alias}: url is missing, here and in every base", index.origin))
+        platforms = _values(index.get(fields.INDEX_PLATFORMS))
+        for package in _items(index, fields.PACKAGES):
+            _check_binding(package, alias, set(platforms), bound, problems)
+        yield IndexSpec(
+            alias=alias,
+            url=_text(index, fields.URL) or "",
+            origin=index.origin,
+            packages=tuple(dict.fromkeys(_values(index.get(fields.PACKAGES)))),
+            frozen=_text(index, fields.FROZEN),
+            kind="find-links" if _text(index, fields.KIND) == "find-links" else "simple",
+            platforms=platforms,
+        )
+
+
+def _check_binding(
+    package: Located[str],
+    alias: str,
+    platforms: set[str],
+    bound: dict[str, list[tuple[str, set[str], Origin]]],
+    problems: list[Problem],
+) -> None:
+    """A package that two indexes of one platform claim could come from either: that is what bindings rule out."""
+    others = bound.setdefault(package.value, [])
+    for other, other_platforms, origin in others:
+        if other != alias and (not platforms or not other_platforms or platforms & other_platforms):
+            problems.append(
+                Problem(
+                    f"{package.value!r} is bound to the index {alias!r} here and to {other!r} in {origin}",
+                    package.origin,
+                    "bind it to one, or give the indexes different 'platforms'",
+                )
+            )
+            break
+    others.append((alias, platforms, package.origin))

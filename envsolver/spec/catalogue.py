@@ -1,0 +1,159 @@
+"""The specs of a project: finding the project, listing what it has, and one environment by name, alias or path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from envsolver.model.errors import Problem, SpecError, UnknownEnvironmentError, UsageError
+from envsolver.model.origin import Origin
+from envsolver.model.spec import SpecHead
+from envsolver.spec import fields
+from envsolver.spec.kinds import Part, Reading, nearest
+from envsolver.spec.load import SUFFIXES, display_path, is_base, read_spec_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from envsolver.model.spec import Status
+    from envsolver.spec.kinds import Field, Located
+
+__all__ = ["SPECS_FOLDER", "catalogue", "environment_names", "find_project", "find_spec"]
+
+SPECS_FOLDER = "specs"
+
+
+def find_project(start: Path) -> Path:
+    """Return the nearest folder upwards that has ``specs/``.
+
+    Raises:
+        UsageError: there is none.
+    """
+    folder = start.resolve()
+    for candidate in (folder, *folder.parents):
+        if (candidate / SPECS_FOLDER).is_dir():
+            return candidate
+    raise UsageError(
+        f"neither {start} nor a folder above it has {SPECS_FOLDER}/",
+        hint="run 'envsolver init' there, or name the project with --project DIR",
+    )
+
+
+def environment_names(project: Path) -> tuple[str, ...]:
+    """Return the names of all environments, sorted, without opening a file (an environment is called as its file)."""
+    return tuple(sorted({path.stem for path in _spec_files(project)}))
+
+
+def catalogue(project: Path) -> tuple[SpecHead, ...]:
+    """Return what lists show of each environment, sorted by name. One bad file does not hide the others."""
+    heads = [_head(path, project) for path in _spec_files(project)]
+    return tuple(_with_clashes(heads))
+
+
+def find_spec(project: Path, reference: str) -> Path:
+    """Return the spec file of an environment.
+
+    Args:
+        project: the folder that holds ``specs/``.
+        reference: name, alias, or path (with ``/`` or a YAML suffix; relative to the current folder).
+
+    Raises:
+        UnknownEnvironmentError: there is no such environment; the hint has the nearest names.
+        SpecError: two specs claim the alias.
+    """
+    if "/" in reference or "\\" in reference or reference.endswith(SUFFIXES):
+        path = Path(reference)
+        if not path.is_file():
+            raise UnknownEnvironmentError(reference, hint="there is no such file")
+        return path
+    by_name = [path for path in _spec_files(project) if path.stem == reference]
+    if by_name:
+        if len(by_name) > 1:
+            raise SpecError([_two_files(by_name[0], by_name[1], project)])
+        return by_name[0]
+    heads = catalogue(project)
+    claimed = [head for head in heads if reference in head.aliases]
+    if not claimed:
+        raise UnknownEnvironmentError(reference, hint=_unknown_hint(project, reference, heads))
+    if len(claimed) > 1:
+        raise SpecError(claimed[-1].problems)
+    return project / claimed[0].path
+
+
+def _unknown_hint(project: Path, reference: str, heads: Iterable[SpecHead]) -> str:
+    if any((project / SPECS_FOLDER / f"{reference}{suffix}").is_file() for suffix in SUFFIXES):
+        return f"{reference!r} is a base for other specs, not an environment"
+    known = [name for head in heads for name in (head.name, *head.aliases)]
+    guesses = nearest(reference, known, count=3)
+    if guesses:
+        return f"did you mean {' or '.join(repr(guess) for guess in guesses)}?"
+    names = environment_names(project)
+    return f"environments: {', '.join(names)}" if names else f"there are no specs in {SPECS_FOLDER}/"
+
+
+def _spec_files(project: Path) -> list[Path]:
+    folder = project / SPECS_FOLDER
+    if not folder.is_dir():
+        return []
+    files = (path for path in folder.iterdir() if path.suffix in SUFFIXES and not path.name.startswith("."))
+    return sorted(path for path in files if not is_base(path) and path.is_file())
+
+
+def _head(path: Path, project: Path) -> SpecHead:
+    shown = display_path(path, project)
+    reading = Reading(shown, [], validate=False)
+    try:
+        part = read_spec_file(path, reading)
+    except OSError as error:
+        reading.problems.append(Problem(f"cannot be read: {error.strerror or error}", Origin(shown)))
+        part = None
+    part = part or Part(Origin(shown))
+    return SpecHead(
+        name=path.stem,
+        path=shown,
+        aliases=_names(part, fields.ALIASES),
+        title=_text(part, fields.TITLE),
+        description=_text(part, fields.DESCRIPTION),
+        status=cast("Status", _text(part, fields.STATUS) or "supported"),
+        extends=_names(part, fields.EXTENDS),
+        problems=tuple(reading.problems),
+    )
+
+
+def _text(part: Part, known: Field[Located[str]]) -> str | None:
+    value = part.get(known)
+    return value.value if value else None
+
+
+def _names(part: Part, known: Field[Located[tuple[Located[str], ...]]]) -> tuple[str, ...]:
+    listed = part.get(known)
+    return tuple(item.value for item in listed.value) if listed else ()
+
+
+def _with_clashes(heads: list[SpecHead]) -> list[SpecHead]:
+    """Add a problem to each spec that claims a name which an earlier one has."""
+    owners: dict[str, SpecHead] = {}
+    for head in heads:
+        owners.setdefault(head.name, head)
+    checked = []
+    for head in heads:
+        clashes = []
+        if owners[head.name] is not head:
+            clashes.append(Problem(f"{owners[head.name].path} has the same name", Origin(head.path)))
+        for alias in head.aliases:
+            owner = owners.setdefault(alias, head)
+            if owner is not head:
+                clashes.append(Problem(f"the alias {alias!r} belongs to {owner.path} already", Origin(head.path)))
+        checked.append(_with_problems(head, clashes))
+    return checked
+
+
+def _with_problems(head: SpecHead, problems: list[Problem]) -> SpecHead:
+    from dataclasses import replace
+
+    return replace(head, problems=(*head.problems, *problems)) if problems else head
+
+
+def _two_files(first: Path, second: Path, project: Path) -> Problem:
+    shown = display_path(first, project)
+    return Problem(f"{shown} has the same name", Origin(display_path(second, project)), "keep one of them")

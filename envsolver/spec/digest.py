@@ -1,0 +1,78 @@
+"""One digest of everything in a spec that can influence its lock: equal digests, nothing to solve."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from envsolver.model.spec import IndexSpec, Spec, SpecRequirement, SystemSpec
+
+__all__ = ["DIGEST_VERSION", "inputs_digest"]
+
+DIGEST_VERSION = 1
+"""Changes with the meaning of the digest, so that no two meanings can be taken for each other."""
+
+
+def inputs_digest(spec: Spec, frozen: Mapping[str, str] | None = None) -> str:
+    """Return the sha256 (hex) of what the lock of a spec depends on.
+
+    Titles, notes, reasons, comments, lines, import checks and the base image do not count, nor does the order of what
+    has none: constraints, overrides, packages of an index. The order of requirements, platforms and indexes does.
+
+    Args:
+        spec: the spec, with its bases applied.
+        frozen: index alias → sha256 of the frozen file that serves in its place.
+    """
+    import hashlib
+    import json
+
+    content = {
+        "digest-version": DIGEST_VERSION,
+        "python": spec.python,
+        "platforms": spec.platforms,
+        "system": [_system(spec.system_for(platform)) for platform in spec.platforms],
+        "gpu": _gpu(spec),
+        "indexes": [_index(index, frozen or {}) for index in spec.indexes],
+        "requirements": [[requirement.group, _text(requirement)] for requirement in spec.requirements],
+        "constraints": sorted({_text(requirement) for requirement in spec.constraints}),
+        "overrides": sorted({_text(requirement) for requirement in spec.overrides}),
+        "groups": spec.groups,
+        "exclusive": sorted(sorted(names) for names in spec.exclusive),
+        "as-of": spec.as_of,
+    }
+    canonical = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode("utf-8")).hexdigest()
+
+
+def _text(requirement: SpecRequirement) -> str:
+    return " ".join(requirement.text.split())
+
+
+def _system(system: SystemSpec) -> dict[str, Any]:
+    return {"os": system.os, "glibc": system.glibc, "macos": system.macos}
+
+
+def _gpu(spec: Spec) -> dict[str, Any] | None:
+    if spec.gpu is None:
+        return None
+    return {
+        "backend": spec.gpu.backend,
+        "version": spec.gpu.version,
+        "driver": spec.gpu.driver,
+        "architectures": sorted(set(spec.gpu.architectures)),
+        "allow": sorted({(allow.package, allow.cuda) for allow in spec.gpu.allow}),
+    }
+
+
+def _index(index: IndexSpec, frozen: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "alias": index.alias,
+        "url": index.url,
+        "kind": index.kind,
+        "packages": sorted(set(index.packages)),
+        "platforms": sorted(set(index.platforms)),
+        "frozen": index.frozen,
+        "frozen-sha256": frozen.get(index.alias),
+    }

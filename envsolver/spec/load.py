@@ -1,0 +1,249 @@
+"""A spec file and its bases → :class:`envsolver.model.spec.Spec`, or every problem that they have."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from envsolver.model.errors import FileError, Problem, SpecError
+from envsolver.model.origin import Origin
+from envsolver.spec import fields
+from envsolver.spec.kinds import Located, Part, Reading, nearest
+from envsolver.spec.nodes import MAX_BYTES, ScalarNode, parse_yaml
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from envsolver.model.spec import Spec
+    from envsolver.spec.live import LiveProject
+
+__all__ = ["SUFFIXES", "display_path", "is_base", "load_spec", "read_spec_file"]
+
+SUFFIXES = (".yaml", ".yml")
+
+
+def load_spec(path: Path, project: Path, *, validate: bool = True) -> Spec:
+    """Read a spec, with everything that it extends.
+
+    Args:
+        path: the file.
+        project: the folder that holds ``specs/``; messages name files relative to it.
+        validate: check the requirements too (PEP 508). Without it the result is the same, but an invalid requirement
+            passes: for asking cheaply whether anything has changed since a lock that was made from a valid spec.
+
+    Raises:
+        SpecError: something is wrong with the spec, a base, or a project that ``from`` names; all of it at once.
+        FileError: the file cannot be read.
+    """
+    loader = _Loader(project, validate=validate)
+    spec = loader.load(path)
+    problems = loader.problems
+    if validate and not problems:
+        from envsolver.spec.pins import contradictory_pins
+
+        problems += contradictory_pins(spec.requirements, spec.exclusive)
+        problems += loader.excluded_pythons(spec)
+    if problems:
+        raise SpecError(_ordered(problems, display_path(path, project)))
+    return spec
+
+
+def _ordered(problems: list[Problem], first: str) -> list[Problem]:
+    """Those of the spec itself before those of its bases, each file from top to bottom."""
+
+    def place(problem: Problem) -> tuple[bool, str, int]:
+        origin = problem.origin or Origin("")
+        return origin.path != first, origin.path, origin.line
+
+    return sorted(problems, key=place)
+
+
+def display_path(path: Path, project: Path) -> str:
+    """Return how messages name a file: relative to the project, with ``/``, where it lies in it."""
+    try:
+        return path.resolve().relative_to(project.resolve()).as_posix()
+    except ValueError:
+        return path.as_posix()
+
+
+def is_base(path: Path) -> bool:
+    """Whether a file is a base for other specs and no environment itself."""
+    return path.stem.startswith("_")
+
+
+def read_spec_file(path: Path, reading: Reading) -> Part | None:
+    """Read one file against the table of keys, without its bases.
+
+    Returns:
+        The record, or None where nothing of it can be used; the problems say why.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        data = file.read(MAX_BYTES + 1)
+    before = len(reading.problems)
+    root = parse_yaml(data, reading.path, reading.problems)
+    if root is None or (isinstance(root, ScalarNode) and root.is_null):
+        if len(reading.problems) == before:
+            hint = "a minimal spec has python, platforms and pip"
+            reading.problems.append(Problem("the file is empty", Origin(reading.path), hint))
+        return None
+    return fields.SPEC.read(root, reading, "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A spec on the way from the one that was asked for to the base being read."""
+
+    path: Path
+    origin: Origin
+
+
+class _Loader:
+    """Reads each file once, however many specs of the family extend it."""
+
+    def __init__(self, project: Path, *, validate: bool) -> None:
+        self.problems: list[Problem] = []
+        self._project = project
+        self._validate = validate
+        self._merged: dict[Path, Part | None] = {}
+        self._files: list[str] = []
+        self._pythons: list[Located[str]] = []
+        self._complete = True
+
+    def load(self, path: Path) -> Spec:
+        from envsolver.spec.build import build_spec
+
+        shown = display_path(path, self._project)
+        try:
+            part = self._with_bases(path, ())
+        except OSError as error:
+            raise FileError(f"{shown}: cannot be read: {error.strerror or error}") from error
+        if is_base(path):
+            hint = "extend it from a spec whose name does not begin with '_'"
+            self.problems.append(Problem("a base for other specs, not an environment", Origin(shown), hint))
+        elif not re.fullmatch(fields.NAME_PATTERN, path.stem):
+            message = f"{path.stem!r} cannot be the name of an environment"
+            self.problems.append(Problem(message, Origin(shown), "letters, digits, '.', '-' and '_'"))
+        if part is None:
+            part, self._complete = Part(Origin(shown)), False
+        return build_spec(part, path.stem, self._files, self.problems, complete=self._complete)
+
+    def excluded_pythons(self, spec: Spec) -> list[Problem]:
+        """Return a problem for each live project that does not run on the spec's Python."""
+        from envsolver.spec.pins import python_excluded
+
+        problems = []
+        for requires in self._pythons:
+            try:
+                excluded = python_excluded(spec.python, requires.value)
+            except ValueError:
+                problems.append(Problem(f"requires-python: {requires.value!r} is not a specifier", requires.origin))
+                continue
+            if excluded:
+                message = f"the project needs Python {requires.value}, but python is {spec.python} in"
+                problems.append(Problem(f"{message} {spec.python_origin}", requires.origin))
+        return problems
+
+    def _with_bases(self, path: Path, chain: tuple[_Step, ...]) -> Part | None:
+        """Return a file merged with its bases, None where it cannot be used.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        key = path.resolve()
+        if key in self._merged:
+            return self._merged[key]
+        reading = Reading(display_path(path, self._project), self.problems, self._validate)
+        part = read_spec_file(path, reading)
+        if part is None:
+            self._complete = False
+        else:
+            from envsolver.spec.merge import merge
+
+            part = self._with_live_projects(part, reading)
+            part = merge(self._bases(path, part, chain), part, self.problems)
+        self._merged[key] = part
+        self._files.append(reading.path)
+        return part
+
+    def _bases(self, path: Path, part: Part, chain: tuple[_Step, ...]) -> list[Part]:
+        extends = part.get(fields.EXTENDS)
+        bases = []
+        for name in extends.value if extends else ():
+            here = (*chain, _Step(path.resolve(), name.origin))
+            base_path = self._find_base(path.parent, name)
+            base = None if base_path is None or self._is_circle(base_path, here) else self._base(base_path, name, here)
+            if base is None:
+                self._complete = False
+            else:
+                bases.append(base)
+        return bases
+
+    def _base(self, path: Path, name: Located[str], chain: tuple[_Step, ...]) -> Part | None:
+        try:
+            return self._with_bases(path, chain)
+        except OSError as error:
+            shown = display_path(path, self._project)
+            self.problems.append(Problem(f"{shown} cannot be read: {error.strerror or error}", name.origin))
+            return None
+
+    def _find_base(self, folder: Path, name: Located[str]) -> Path | None:
+        for suffix in SUFFIXES:
+            candidate = folder / f"{name.value}{suffix}"
+            if candidate.is_file():
+                return candidate
+        known = sorted({path.stem for path in folder.iterdir() if path.suffix in SUFFIXES})
+        guess = nearest(name.value, known)
+        hint = f"did you mean {guess[0]!r}?" if guess else f"specs: {', '.join(known)}"
+        self.problems.append(Problem(f"extends: there is no spec {name.value!r}", name.origin, hint))
+        return None
+
+    def _is_circle(self, path: Path, chain: tuple[_Step, ...]) -> bool:
+        for place, step in enumerate(chain):
+            if step.path == path.resolve():
+                circle = [f"{inner.path.stem} ({inner.origin})" for inner in chain[place:]]
+                message = f"extends goes round in a circle: {' → '.join([*circle, step.path.stem])}"
+                self.problems.append(Problem(message, chain[-1].origin))
+                return True
+        return False
+
+    def _with_live_projects(self, part: Part, reading: Reading) -> Part:
+        """Put what ``from`` brings in behind the requirements that the file lists itself."""
+        for place in _listed(part.get(fields.FROM)):
+            live = self._live(place, reading)
+            part = part.with_value(fields.PIP, _longer(part.get(fields.PIP), live, place))
+        groups = part.get(fields.GROUPS)
+        if groups is None:
+            return part
+        entries = dict(groups.value)
+        for name, group in groups.value.items():
+            for place in _listed(group.get(fields.GROUP_FROM)):
+                live = self._live(place, reading)
+                longer = _longer(entries[name].get(fields.GROUP_REQUIREMENTS), live, place)
+                entries[name] = entries[name].with_value(fields.GROUP_REQUIREMENTS, longer)
+        return part.with_value(fields.GROUPS, Located(entries, groups.origin))
+
+    def _live(self, place: Located[str], reading: Reading) -> LiveProject:
+        from envsolver.spec.live import live_requirements
+
+        live = live_requirements(place, self._project, reading)
+        if live.path is not None and live.path not in self._files:
+            self._files.append(live.path)
+        if live.requires_python is not None and live.requires_python not in self._pythons:
+            self._pythons.append(live.requires_python)
+        return live
+
+
+def _listed(listed: Located[tuple[Located[str], ...]] | None) -> tuple[Located[str], ...]:
+    return listed.value if listed else ()
+
+
+def _longer(
+    listed: Located[tuple[Part, ...]] | None, live: LiveProject, place: Located[str]
+) -> Located[tuple[Part, ...]]:
+    before = listed.value if listed else ()
+    new = tuple(item for item in live.requirements if item not in before)
+    return Located((*before, *new), listed.origin if listed else place.origin)
