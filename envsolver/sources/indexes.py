@@ -1,0 +1,254 @@
+"""The indexes of one environment on one platform, as the solver's source of candidates.
+
+Which index a package comes from is decided by its name alone, as uv decides it:
+
+1. An index with ``packages`` serves those and nothing else, and those come from no other index. A name that several
+   indexes bind belongs to the most exact binding: a whole name before a pattern, a longer pattern before a shorter
+   one, then the order of the spec.
+2. Any other package comes from the first index that knows it: the named indexes without ``packages`` in the order of
+   the spec, then the default index.
+
+Versions of two indexes are never mixed, so a higher version that somebody puts on another index changes nothing. An
+index that refuses (401, 403) or fails stops the search with an error: passing on to the next one would let whoever
+can disturb an index choose where packages come from. One exception, which uv makes too: hosts that are known to
+answer 403 for what does not exist.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from envsolver.model.candidate import DIRECT_INDEX, normalize_name
+from envsolver.model.errors import EnvsolverError, NetworkError, UnknownPackageError
+from envsolver.sources.compact import open_page
+from envsolver.sources.tasks import SharedTasks
+from envsolver.sources.urls import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+    from envsolver.model.candidate import File, Metadata, Name, Page
+    from envsolver.sources.digests import Digests
+    from envsolver.sources.frozen import FrozenIndex
+    from envsolver.sources.pagestore import IndexAddress, PageStore
+
+__all__ = ["BoundIndex", "IndexSet", "SharedMetadata", "absent_statuses"]
+
+_BACKGROUND_METADATA = 48
+_NEAREST = 3
+_FORBIDDEN_MEANS_ABSENT = ("pytorch.org",)
+"""Hosts (and those below them) that lie in object storage, which answers 403 for keys that do not exist."""
+
+
+def absent_statuses(url: str) -> frozenset[int]:
+    """Return the statuses by which the index at a URL says, beside 404 and 410, that it does not know a project."""
+    host = urlsplit(url).hostname or ""
+    known = any(host == name or host.endswith(f".{name}") for name in _FORBIDDEN_MEANS_ABSENT)
+    return frozenset({403}) if known else frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoundIndex:
+    """An index, as it takes part in an environment.
+
+    Attributes:
+        alias: as locks name it.
+        address: where it is.
+        packages: canonical names and ``prefix-*`` patterns bound to it.
+        frozen: a record that serves in place of the network.
+        origin: where its URL was configured, for messages.
+    """
+
+    alias: str
+    address: IndexAddress
+    packages: tuple[str, ...] = ()
+    frozen: FrozenIndex | None = None
+    origin: str = ""
+
+
+class SharedMetadata:
+    """Metadata of files, each read once, by whatever reads it."""
+
+    def __init__(self, read: Callable[[File], Awaitable[Metadata]]) -> None:
+        self._read = read
+        self._tasks: SharedTasks[Metadata] = SharedTasks(background=_BACKGROUND_METADATA)
+
+    async def metadata(self, file: File) -> Metadata:
+        """Return a file's metadata; raises what the reader raises."""
+        return await self._tasks.get(_identity(file), lambda: self._one(file))
+
+    def hint(self, file: File) -> None:
+        """Begin to read it in the background."""
+        self._tasks.hint(_identity(file), lambda: self._one(file))
+
+    async def close(self) -> None:
+        """Stop all reading."""
+        await self._tasks.close()
+
+    async def _one(self, file: File) -> Metadata:
+        return await self._read(file)
+
+
+def _identity(file: File) -> tuple[str, str]:
+    # A file name is no identity (indexes serve other bytes under one name); a digest is, and so is a URL in one run.
+    return file.filename, file.sha256 or file.url
+
+
+class IndexSet:
+    """Implements :class:`envsolver.model.ports.CandidateSource` over indexes.
+
+    Args:
+        indexes: named indexes in the order of the spec, the default index last.
+        pages: reads index pages; may be shared with other sets.
+        metadata: reads metadata; may be shared.
+        digests: hashes files; may be shared.
+        direct: serves direct references.
+        offline: said in the message where a frozen index would have to ask the network.
+        known_names: projects that may be suggested for an unknown name, if an index turns out to have them.
+    """
+
+    def __init__(
+        self,
+        indexes: Sequence[BoundIndex],
+        *,
+        pages: PageStore,
+        metadata: SharedMetadata,
+        digests: Digests,
+        direct: Callable[[Name, str], Awaitable[Page]] | None = None,
+        offline: bool = False,
+        known_names: Iterable[str] = (),
+    ) -> None:
+        self._indexes = tuple(indexes)
+        self._store = pages
+        self._metadata = metadata
+        self._digests = digests
+        self._direct = direct
+        self._offline = offline
+        self._known_names = tuple(known_names)
+        self._frozen = {index.alias: index.frozen for index in indexes if index.frozen is not None}
+        self._pages: dict[Name, Page] = {}
+        self._choices: dict[Name, tuple[BoundIndex, ...]] = {}
+
+    def indexes_of(self, name: Name) -> tuple[BoundIndex, ...]:
+        """Return the indexes that a package may come from, in the order in which they are asked."""
+        chosen = self._choices.get(name)
+        if chosen is None:
+            chosen = self._choices[name] = self._choose(name)
+        return chosen
+
+    async def page(self, name: Name) -> Page:
+        """Return the project's page from the index that it comes from."""
+        page = self._pages.get(name)
+        if page is None:
+            for index in self.indexes_of(name):
+                page = await self._page_of(index, name)
+                if page is not None:
+                    break
+            else:
+                raise await self._unknown(name)
+            self._pages[name] = page
+        return page
+
+    async def metadata(self, file: File) -> Metadata:
+        """Return a file's metadata: as recorded, where a frozen index has it, else as the reader finds it."""
+        frozen = self._frozen.get(file.index)
+        if frozen is None:
+            return await self._metadata.metadata(file)
+        recorded = frozen.metadata(file)
+        if recorded is not None:
+            return recorded
+        missing = f"{frozen.path} (index {file.index!r}) does not record the requirements of {file.filename}"
+        if self._offline:
+            raise NetworkError(f"{missing}, and this run is offline", hint="run once without --offline")
+        try:
+            return await self._metadata.metadata(file)
+        except NetworkError as error:
+            raise NetworkError(f"{missing}, and the index does not help: {error}", hint=error.hint) from error
+
+    async def digest(self, file: File) -> tuple[str, int]:
+        """Return ``(sha256, size)`` of a file, reading its bytes."""
+        return await self._digests.digest(file)
+
+    async def direct(self, name: Name, url: str) -> Page:
+        """Return the page of a direct reference."""
+        if self._direct is None:
+            raise UnknownPackageError(name, indexes=[DIRECT_INDEX], hint=f"{redact(url)} cannot be read here")
+        return await self._direct(name, url)
+
+    def hint(self, name: Name) -> None:
+        """Begin to read the page that will be asked for first."""
+        if name not in self._pages:
+            for index in self.indexes_of(name)[:1]:
+                if index.frozen is None:
+                    self._store.hint(index.address, name)
+
+    def hint_metadata(self, file: File) -> None:
+        """Begin to read a file's metadata, unless it is recorded."""
+        if file.index not in self._frozen:
+            self._metadata.hint(file)
+
+    def _choose(self, name: Name) -> tuple[BoundIndex, ...]:
+        best: tuple[int, BoundIndex] | None = None
+        for index in self._indexes:
+            exactness = max((_exactness(pattern, name) for pattern in index.packages), default=-1)
+            if exactness >= 0 and (best is None or exactness > best[0]):
+                best = exactness, index
+        if best is not None:
+            return (best[1],)
+        return tuple(index for index in self._indexes if not index.packages)
+
+    async def _page_of(self, index: BoundIndex, name: Name) -> Page | None:
+        if index.frozen is not None:
+            return index.frozen.page(name, index.alias, index.address.url)
+        try:
+            compact = await self._store.page(index.address, name)
+        except NetworkError as error:
+            # The one place that knows what the user calls this index.
+            raise NetworkError(f"index {index.alias!r}: {error}", hint=error.hint) from error
+        return None if compact is None else open_page(compact, name, index.alias)
+
+    async def _unknown(self, name: Name) -> UnknownPackageError:
+        asked = self.indexes_of(name)
+        places = "; ".join(_describe(index) for index in asked)
+        near = await self._nearest(name)
+        hint = f"asked {places}" if asked else "the spec has no index for it"
+        if near:
+            hint = f"did you mean {' or '.join(near)}? ({hint})"
+        return UnknownPackageError(name, indexes=[index.alias for index in asked], hint=hint)
+
+    async def _nearest(self, name: Name) -> list[str]:
+        """Return names like this one that really are on the indexes. An index's list of all names is not read."""
+        from difflib import get_close_matches
+
+        names = {normalize_name(each) for each in self._known_names} | set(self._pages)
+        for frozen in self._frozen.values():
+            names |= frozen.names()
+        found = []
+        for near in get_close_matches(name, sorted(names - {name}), n=_NEAREST, cutoff=0.75):
+            for index in self.indexes_of(normalize_name(near)):
+                try:
+                    page = await self._page_of(index, normalize_name(near))
+                except EnvsolverError:
+                    break
+                if page is not None:
+                    found.append(near)
+                    break
+        return found
+
+
+def _exactness(pattern: str, name: str) -> int:
+    """Return how exactly a pattern means a name; negative if it does not."""
+    if pattern == name:
+        return len(name) + 1
+    if pattern.endswith("*") and name.startswith(pattern[:-1]):
+        return len(pattern) - 1
+    return -1
+
+
+def _describe(index: BoundIndex) -> str:
+    where = f"{index.frozen.path}" if index.frozen is not None else redact(index.address.url)
+    origin = f", from {index.origin}" if index.origin else ""
+    bound = ", to which the spec binds it" if index.packages else ""
+    return f"{index.alias} = {where}{origin}{bound}"

@@ -1,0 +1,216 @@
+"""Everything wired: one session per process, one source per environment and platform."""
+
+from __future__ import annotations
+
+import os
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Protocol
+
+from envsolver.model.candidate import DEFAULT_INDEX
+from envsolver.model.errors import FileError
+from envsolver.model.ports import NullProgress
+from envsolver.sources.cache import Cache, default_cache_root
+from envsolver.sources.config import default_index_url
+from envsolver.sources.credentials import Credentials
+from envsolver.sources.digests import Digests
+from envsolver.sources.http import HttpClient
+from envsolver.sources.indexes import BoundIndex, IndexSet, SharedMetadata, absent_statuses
+from envsolver.sources.metadata import MetadataReader, SdistBuilder
+from envsolver.sources.pagestore import IndexAddress, PageStore
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+
+    from envsolver.model.candidate import Name, Page
+    from envsolver.model.ports import Progress
+    from envsolver.model.spec import IndexSpec, Spec
+    from envsolver.sources.config import IndexLocation
+    from envsolver.sources.frozen import FrozenIndex
+    from envsolver.sources.urls import Credential
+
+__all__ = ["DirectReader", "Session", "SourceSettings", "load_frozen", "open_session"]
+
+
+class DirectReader(Protocol):
+    """Serves direct references (``name @ url``)."""
+
+    async def page(self, name: Name, url: str) -> Page:
+        """Return a page with the one release that the reference points to."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSettings:
+    """How a run reads.
+
+    Attributes:
+        offline: from the cache, frozen indexes and local folders only.
+        refresh: ask every index again, whatever the cache holds.
+        cache_dir: None: the default place.
+        no_cache: neither read nor write a cache.
+        environ: environment variables; None: the process's own.
+        home: the user's home folder; None: the process's.
+        cwd: where the search for a uv configuration begins; None: the current folder.
+    """
+
+    offline: bool = False
+    refresh: bool = False
+    cache_dir: Path | None = None
+    no_cache: bool = False
+    environ: Mapping[str, str] | None = None
+    home: Path | None = None
+    cwd: Path | None = None
+
+
+class Session:
+    """What all sources of a run share: connections, cache, pages, metadata. Made by :func:`open_session`.
+
+    Attributes:
+        http: the client.
+        cache: the cache.
+        default_index: where the user's default index is.
+    """
+
+    def __init__(self, settings: SourceSettings, progress: Progress, direct: DirectReader | None = None) -> None:
+        environ = os.environ if settings.environ is None else settings.environ
+        home = settings.home or Path.home()
+        root = None if settings.no_cache else settings.cache_dir or default_cache_root(environ, home)
+        self.cache = Cache(root, progress)
+        self.http = HttpClient(
+            credentials=Credentials(environ, home, keyring=_keyring(environ), note=progress.note),
+            progress=progress,
+            offline=settings.offline,
+            environ=environ,
+        )
+        self.default_index: IndexLocation = default_index_url(environ, home, settings.cwd or Path.cwd())
+        self._offline = settings.offline
+        self._direct = direct
+        self._pages = PageStore(http=self.http, cache=self.cache, offline=settings.offline, refresh=settings.refresh)
+        self._reader = MetadataReader(
+            self.http, self.cache, SdistBuilder(self.http), offline=settings.offline, progress=progress
+        )
+        self._metadata = SharedMetadata(self._reader.read)
+        self._digests = Digests(http=self.http, cache=self.cache, offline=settings.offline)
+        self._frozen: dict[Path, FrozenIndex] = {}
+
+    def source_for(self, spec: Spec, platform: str, project_root: Path) -> IndexSet:
+        """Return the source of candidates of an environment on a platform.
+
+        Raises:
+            FileError: a frozen index cannot be read.
+        """
+        named = [
+            self._bound(index, project_root)
+            for index in spec.indexes
+            if not index.platforms or platform in index.platforms
+        ]
+        location = self.default_index
+        url = self.http.credentials.register(location.url, alias=location.name or DEFAULT_INDEX)
+        default = BoundIndex(
+            alias=DEFAULT_INDEX, address=IndexAddress(url=url, absent=absent_statuses(url)), origin=location.origin
+        )
+        return IndexSet(
+            [*named, default],
+            pages=self._pages,
+            metadata=self._metadata,
+            digests=self._digests,
+            direct=None if self._direct is None else self._direct.page,
+            offline=self._offline,
+            known_names=[_name_in(requirement.text) for requirement in spec.requirements],
+        )
+
+    async def close(self) -> None:
+        """Stop everything that is under way in the background."""
+        await self._pages.close()
+        await self._metadata.close()
+        await self._reader.close()
+        await self._digests.close()
+
+    def _bound(self, index: IndexSpec, project_root: Path) -> BoundIndex:
+        url = self.http.credentials.register(_absolute(index.url, project_root), alias=index.alias)
+        frozen = None
+        if index.frozen is not None:
+            path = (project_root / PurePosixPath(index.origin.path).parent / index.frozen).resolve()
+            frozen = self._frozen.get(path)
+            if frozen is None:
+                frozen = self._frozen[path] = load_frozen(path, project_root, str(index.origin))
+        return BoundIndex(
+            alias=index.alias,
+            address=IndexAddress(url=url, kind=index.kind, absent=absent_statuses(url)),
+            packages=index.packages,
+            frozen=frozen,
+            origin=str(index.origin),
+        )
+
+
+@asynccontextmanager
+async def open_session(
+    settings: SourceSettings, progress: Progress | None = None, *, direct: DirectReader | None = None
+) -> AsyncIterator[Session]:
+    """Open what all sources of a run share; on leaving, background work is cancelled and connections are closed.
+
+    Raises:
+        FileError: the user's configuration names something that cannot be used.
+    """
+    session = Session(settings, progress or NullProgress(), direct)
+    async with session.http:
+        try:
+            yield session
+        finally:
+            await session.close()
+
+
+def load_frozen(path: Path, project_root: Path, named_by: str) -> FrozenIndex:
+    """Read a frozen index.
+
+    Args:
+        path: absolute, without symbolic links.
+        project_root: in which it has to lie.
+        named_by: the place that names it, for messages.
+
+    Raises:
+        FileError: it cannot be read, is not one, or lies elsewhere.
+    """
+    from envsolver.sources.frozen import loads
+
+    root = project_root.resolve()
+    if not path.is_relative_to(root):
+        raise FileError(f"{named_by}: the frozen index {path} lies outside the project {root}")
+    shown = path.relative_to(root).as_posix()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise FileError(
+            f"{named_by}: the frozen index {shown} is not there", hint="record it with `envsolver index freeze`"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileError(f"{named_by}: the frozen index {shown} cannot be read: {error}") from error
+    return loads(text, shown)
+
+
+def _absolute(url: str, project_root: Path) -> str:
+    """Return a URL for what the spec has: a URL, or a path relative to the project."""
+    if "://" in url:
+        return url
+    return (project_root / url).absolute().as_uri()
+
+
+def _name_in(requirement: str) -> str:
+    import re
+
+    found = re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)", requirement)
+    return found[1] if found else ""
+
+
+def _keyring(environ: Mapping[str, str]) -> Callable[[str, str | None], Credential | None]:
+    """Return what asks a keyring; which one there is, is looked up with the first question."""
+
+    def ask(service: str, user: str | None) -> Credential | None:
+        from envsolver.sources.keyring import find_keyring, keyring_credential
+
+        command = find_keyring(environ)
+        return None if command is None else keyring_credential(command, environ, service, user)
+
+    return ask
