@@ -82,11 +82,11 @@ def live(session: nox.Session) -> None:
 def judge(session: nox.Session) -> None:
     """Lock the sets of ``benchmarks/sets.toml`` with envsolver and with uv, and compare (real index, minutes)."""
     install(session, "test")
-    session.run("python", "benchmarks/judge.py", *session.posargs)
+    session.run("python", "-m", "benchmarks.judge", *session.posargs)
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
     """Time envsolver and uv side by side (real index, minutes); nothing fails for being slow."""
     install(session, "test")
-    session.run("python", "benchmarks/timing.py", *session.posargs)
+    session.run("python", "-m", "benchmarks.timing", *session.posargs)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -41,13 +41,11 @@ class Traffic:
         received: bytes towards the client.
         sent: bytes from it.
         connections: how many tunnels were opened.
-        hosts: bytes received by host.
     """
 
     received: int = 0
     sent: int = 0
     connections: int = 0
-    hosts: dict[str, int] = field(default_factory=dict)
 
 
 class Relay:
@@ -128,8 +126,8 @@ class Relay:
             upstream_writer.write(head)
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._pump(reader, upstream_writer, None))
-                group.create_task(self._pump(upstream_reader, writer, host))
+                group.create_task(self._pump(reader, upstream_writer, down=False))
+                group.create_task(self._pump(upstream_reader, writer, down=True))
         except* OSError:
             pass  # the connection is over, whoever ended it
         finally:
@@ -148,24 +146,23 @@ class Relay:
                 error = failed
         raise error or OSError(f"{host} has no address")
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str | None) -> None:
-        """Copy until the end; ``host`` is where the bytes come from, None for the client."""
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, down: bool) -> None:
+        """Copy until the end; ``down`` is towards the client."""
         pieces: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(maxsize=256)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._deliver(pieces, writer))
             with contextlib.suppress(OSError):
                 while piece := await reader.read(_PIECE):
-                    await pieces.put((self._due(len(piece), host), piece))
+                    await pieces.put((self._due(len(piece), down=down), piece))
             await pieces.put((0.0, b""))
 
-    def _due(self, size: int, host: str | None) -> float:
+    def _due(self, size: int, *, down: bool) -> float:
         """Count a piece and return the loop's time at which it arrives over the imitated link."""
         now = self._loop.time()
-        if host is None:
+        if not down:
             self.traffic.sent += size
             return now + self.link.delay
         self.traffic.received += size
-        self.traffic.hosts[host] = self.traffic.hosts.get(host, 0) + size
         if self.link.bandwidth is not None:
             self._free_at = max(now, self._free_at) + size / self.link.bandwidth
             now = self._free_at

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import resource
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Envsolver", "InputSet", "Result", "Uv", "default_index", "read_sets"]
+__all__ = ["Envsolver", "InputSet", "Result", "Uv", "default_index", "read_sets", "spec_inputs"]
 
 SETS = Path(__file__).with_name("sets.toml")
 _TIMEOUT_SECONDS = 900
@@ -295,7 +295,7 @@ class Envsolver:
 
     def lock_spec(self, name: str, *, environment: Mapping[str, str] | None = None) -> Result:
         """Lock a spec of the project as it stands."""
-        command = [sys.executable, "-m", "envsolver", "--project", str(self.project), "lock", name, "--json"]
+        command = [_script("envsolver"), "--project", str(self.project), "lock", name, "--json"]
         extra = {"ENVSOLVER_CACHE_DIR": str(self.cache)} | dict(environment or {})
         done = _run(command, self.project, _environment(extra))
         outcome = _outcome(done.stdout, name)
@@ -339,6 +339,11 @@ def _outcome(stdout: str, name: str) -> dict[str, Any]:
     return next((entry for entry in environments if entry.get("name") == name), {})
 
 
+def _script(name: str) -> str:
+    """Return the command that is installed beside the running interpreter."""
+    return str(Path(sys.executable).with_name(name))
+
+
 def _uv() -> str:
     from uv import find_uv_bin
 
@@ -350,3 +355,25 @@ def default_index() -> str:
     from envsolver.sources.config import default_index_url
 
     return default_index_url(os.environ, Path.home(), Path.cwd()).url
+
+
+def spec_inputs(project: Path, name: str) -> InputSet:
+    """Return what a spec asks for, base and groups together, as uv can be asked for it.
+
+    Raises:
+        ValueError: the spec binds packages to indexes, which has no counterpart here.
+    """
+    from envsolver.spec import load_spec
+
+    spec = load_spec(project / "specs" / f"{name}.yaml", project)
+    if spec.indexes:
+        raise ValueError(f"{name} names indexes of its own")
+    return InputSet(
+        name=name,
+        requirements=tuple(requirement.text for requirement in spec.requirements),
+        python=spec.python,
+        constraints=tuple(requirement.text for requirement in spec.constraints),
+        overrides=tuple(requirement.text for requirement in spec.overrides),
+        glibc=next((system.glibc for system in spec.systems if system.glibc is not None), DEFAULT_GLIBC),
+        as_of=spec.as_of,
+    )
