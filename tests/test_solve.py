@@ -189,6 +189,17 @@ def test_versions_to_keep_are_kept_where_they_can_be(source: MemorySource) -> No
     assert pins(problem("app", preferences={"x": "1.0"}), source) == {"app": "1.0", "x": "3.0"}
 
 
+def test_a_new_requirement_comes_at_its_newest_and_moves_what_it_must(source: MemorySource) -> None:
+    source.add("old", "1.0")
+    source.add("old", "2.0")
+    source.add("free", "1.0")
+    source.add("free", "2.0")
+    source.add("new", "1.0")
+    source.add("new", "2.0", ["old>=2"])
+    kept = {"old": "1.0", "free": "1.0"}
+    assert pins(problem("old", "free", "new", preferences=kept), source) == {"free": "1.0", "new": "2.0", "old": "2.0"}
+
+
 def test_a_candidate_without_usable_metadata_is_passed_over(source: MemorySource) -> None:
     source.add("x", "1.0")
     source.add("x", "2.0", unusable=True)

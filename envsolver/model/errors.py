@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from envsolver.model.conflict import Reason
     from envsolver.model.origin import Origin
 
 __all__ = [
@@ -109,15 +110,21 @@ class LockError(EnvsolverError):
 
 
 class NoSolutionError(EnvsolverError):
-    """The requirements cannot hold together. ``reasons`` are lines of an explanation, outermost first."""
+    """The requirements cannot hold together.
+
+    Attributes:
+        summary: one line.
+        conflict: the reasons, a minimal set; empty where the summary says all.
+    """
 
     exit_code = 3
     code = "no-solution"
 
-    def __init__(self, message: str, *, reasons: Sequence[str] = (), hint: str | None = None) -> None:
-        super().__init__("\n".join([message, *reasons]), hint=hint)
-        self.summary = message
-        self.reasons = tuple(reasons)
+    def __init__(self, summary: str, *, conflict: Sequence[Reason] = (), hint: str | None = None) -> None:
+        lines = [f"  {line}" for reason in conflict for line in reason.lines]
+        super().__init__("\n".join([summary, *lines]), hint=hint)
+        self.summary = summary
+        self.conflict = tuple(conflict)
 
 
 class UnknownPackageError(NoSolutionError):

@@ -23,8 +23,13 @@ __all__ = ["best_solution", "root_order"]
 
 
 def root_order(refinement: Refinement) -> list[Name]:
-    """Return the projects that the spec requires, in the order of their first mention."""
-    return list(dict.fromkeys(asked.declared.name for asked in refinement.roots))
+    """Return the projects that the spec requires, in the order of their first mention.
+
+    Where versions are to be kept, those that have none come first: what is new, or is to move, comes at its newest and
+    may move what it must.
+    """
+    mentioned = dict.fromkeys(asked.declared.name for asked in refinement.roots)
+    return sorted(mentioned, key=lambda name: name in refinement.problem.preferences)
 
 
 async def best_solution(refinement: Refinement, solution: Solution, order: Sequence[Name]) -> Solution:

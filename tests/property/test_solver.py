@@ -16,7 +16,7 @@ from packaging.version import Version
 
 from envsolver.model.errors import NoSolutionError
 from envsolver.model.ports import NullProgress
-from envsolver.solve.explain import minimal_conflict
+from envsolver.solve.conflict import minimal_conflict
 from envsolver.solve.refine import Refinement
 from envsolver.solve.resolve import resolve
 from tests.support.memory import MemorySource, problem
