@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import tempfile
 from dataclasses import asdict, dataclass
@@ -111,12 +112,17 @@ def _older(inputs: InputSet, ours: Result, theirs: Result) -> tuple[dict[str, st
     for name in inputs.direct:
         if name not in ours.pins or name not in theirs.pins or Version(ours.pins[name]) >= Version(theirs.pins[name]):
             continue
-        reason = known.get(name) or next((note for note in ours.notes if name in note), None)
+        reason = known.get(name) or next((note for note in ours.notes if _names(note, name)), None)
         if reason is None:
             unexplained.append(f"{name} {ours.pins[name]} is older than uv's {theirs.pins[name]}, and nothing says why")
         else:
             explained[name] = reason
     return explained, unexplained
+
+
+def _names(note: str, package: str) -> bool:
+    """Say whether a note is about a package: its name stands there as a word of its own."""
+    return re.search(rf"(?<![\w.-]){re.escape(package)}(?![\w-])", note) is not None
 
 
 def run(inputs: InputSet, envsolver: Envsolver, uv: Uv) -> Verdict:
@@ -186,7 +192,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _judge_all(sets: Sequence[InputSet], scratch: Path) -> list[Verdict]:
-    envsolver, uv = Envsolver(scratch), Uv(scratch, index=default_index())
+    index = default_index()
+    envsolver, uv = Envsolver(scratch, index=index), Uv(scratch, index=index)
     print(f"{'set':<40}  {'outcome':<12}  {'ours  uv':>9}  {'versions':<10}  rounds  {'seconds':>7} {'uv':>7}")
     verdicts = []
     for inputs in sets:

@@ -95,8 +95,9 @@ class Bench:
     """The two tools, their scratch folder, and what was measured."""
 
     def __init__(self, scratch: Path, *, runs: int, link: Mapping[str, str]) -> None:
-        self.envsolver = Envsolver(scratch)
-        self.uv = Uv(scratch, index=default_index())
+        index = default_index()
+        self.envsolver = Envsolver(scratch, index=index)
+        self.uv = Uv(scratch, index=index)
         self.runs = runs
         self.link = link
         self.measures: list[Measure] = []

@@ -28,7 +28,7 @@ __all__ = ["Envsolver", "InputSet", "Result", "Uv", "default_index", "read_sets"
 
 SETS = Path(__file__).with_name("sets.toml")
 _TIMEOUT_SECONDS = 900
-# What the user configured stays only as far as it says where the index is and how to reach it.
+# What the user configured stays only as far as it says how to reach the index; both tools are told its URL.
 _NOT_INHERITED = ("UV_", "ENVSOLVER_", "VIRTUAL_ENV", "PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "PYTHON")
 
 
@@ -272,7 +272,8 @@ class Envsolver:
 
     name = "envsolver"
 
-    def __init__(self, scratch: Path) -> None:
+    def __init__(self, scratch: Path, *, index: str) -> None:
+        self.index = index
         self.project = scratch / "project"
         self.cache = scratch / "envsolver-cache"
         (self.project / "specs").mkdir(parents=True, exist_ok=True)
@@ -296,7 +297,7 @@ class Envsolver:
     def lock_spec(self, name: str, *, environment: Mapping[str, str] | None = None) -> Result:
         """Lock a spec of the project as it stands."""
         command = [_script("envsolver"), "--project", str(self.project), "lock", name, "--json"]
-        extra = {"ENVSOLVER_CACHE_DIR": str(self.cache)} | dict(environment or {})
+        extra = {"ENVSOLVER_CACHE_DIR": str(self.cache), "UV_DEFAULT_INDEX": self.index} | dict(environment or {})
         done = _run(command, self.project, _environment(extra))
         outcome = _outcome(done.stdout, name)
         requirements = self.project / "locks" / f"{name}.requirements.txt"
@@ -307,7 +308,7 @@ class Envsolver:
             seconds=done.seconds,
             cpu=done.cpu,
             memory=done.memory,
-            output=done.stderr if solved else done.stdout + done.stderr,
+            output=done.stderr if solved else _error(done.stdout) or done.stdout + done.stderr,
             rounds=max((stats["rounds"] for stats in outcome.get("stats", {}).values()), default=None),
             notes=tuple(outcome.get("notes", ())),
         )
@@ -337,6 +338,14 @@ def _outcome(stdout: str, name: str) -> dict[str, Any]:
         return {}
     environments = document.get("environments", []) if isinstance(document, dict) else []
     return next((entry for entry in environments if entry.get("name") == name), {})
+
+
+def _error(stdout: str) -> str:
+    """Return the message of the error in a JSON answer, empty where there is none."""
+    try:
+        return str(json.loads(stdout)["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def _script(name: str) -> str:

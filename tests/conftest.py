@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -126,3 +127,9 @@ def default_index(index_server: IndexServer, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("PIP_INDEX_URL", index_server.url())
     monkeypatch.setenv("UV_DEFAULT_INDEX", index_server.url())
     return index_server
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """Return the folder that the tests stand in, with specs and locks."""
+    return Path(__file__).resolve().parent.parent
