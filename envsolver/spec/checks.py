@@ -25,11 +25,13 @@ __all__ = [
     "requirement_syntax",
 ]
 
-_PROJECT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
-_CREDENTIALS = re.compile(r"(?<=://)[^/\s@]*@(?=\S)")
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_ARCHIVE = re.compile(r"\.(?:whl|tar\.gz|tar\.bz2|tgz|zip)\Z", re.IGNORECASE)
-_CONDA_PIN = re.compile(r"([A-Za-z0-9._-]+)=([A-Za-z0-9][^=]*?)(?:=.*)?")
+_CREDENTIALS = r"(?<=://)[^/\s@]*@(?=\S)"
+_SCHEME = r"[A-Za-z][A-Za-z0-9+.-]*://"
+_PROJECT = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+_ORDINARY = rf"{_PROJECT}(?:\[[A-Za-z0-9._, -]*\])? ?(?:[<>=!~]=?[^;@:#/\\]*)?"
+"""Nearly every requirement; only the others are looked at more closely."""
+_CONDA_PIN = r"([A-Za-z0-9._-]+)=([A-Za-z0-9][^=]*?)(?:=.*)?"
+_ARCHIVES = (".whl", ".tar.gz", ".tar.bz2", ".tgz", ".zip")
 _OPTION_HINTS = {
     "-r": "list the requirements here, or put them into a base spec and use 'extends'",
     "--requirement": "list the requirements here, or put them into a base spec and use 'extends'",
@@ -50,41 +52,43 @@ _SECRET_HINT = "put the credentials into netrc, a keyring or the environment; a 
 
 def redact(text: str) -> str:
     """Return a text with the credentials of any URL in it taken out."""
-    return _CREDENTIALS.sub("****@", text)
+    return re.sub(_CREDENTIALS, "****@", text)
 
 
 def project_name(requirement_text: str) -> str | None:
     """Return the canonical name of the project that a requirement names, without parsing the rest."""
-    match = _PROJECT.match(requirement_text.strip())
+    match = re.match(_PROJECT, requirement_text.strip())
     return normalize_name(match.group()) if match else None
 
 
 def requirement(text: str) -> Complaint | None:
     """Refuse what pip's command line and requirement files know but PEP 508 does not, and credentials."""
+    if re.fullmatch(_ORDINARY, text) and not re.fullmatch(_CONDA_PIN, text) and not text.lower().endswith(_ARCHIVES):
+        return None
     if text.startswith("-"):
         option = re.split(r"[\s=]", text, maxsplit=1)[0]
         return Complaint(f"options such as {option!r} are not requirements", _OPTION_HINTS.get(option))
     if _has_credentials(text):
         return Complaint(f"{redact(text)!r} carries credentials", _SECRET_HINT)
-    if _SCHEME.match(text) or text.lower().startswith("file:"):
+    if re.match(_SCHEME, text) or text.lower().startswith("file:"):
         return Complaint(f"{text!r} has no name", f"write NAME @ {text}")
     if text.startswith((".", "/", "~", "\\")) or re.match(r"[A-Za-z]:[\\/]", text):
         return Complaint(f"{text!r} is a path", "write NAME @ file:///…, or bind the package to a folder of wheels")
     if " #" in text and "://" not in text:
         return Complaint(f"{text!r} contains a comment", "YAML comments stand outside the quotes")
-    if "@" not in text and _ARCHIVE.search(text):
+    if "@" not in text and text.lower().endswith(_ARCHIVES):
         return Complaint(f"{text!r} is a file", "write NAME @ URL, or bind the package to a folder of wheels")
-    conda = _CONDA_PIN.fullmatch(text)
+    conda = re.fullmatch(_CONDA_PIN, text)
     if conda:
         return Complaint(f"{text!r} is conda's way to write a version", f"write {conda[1]}=={conda[2]}")
-    if not _PROJECT.match(text):
+    if not re.match(_PROJECT, text):
         return Complaint(f"{text!r} does not begin with the name of a project")
     return None
 
 
 def _has_credentials(text: str) -> bool:
     """git+ssh://git@host names an account, not a secret; anything with a password or token does not belong here."""
-    match = _CREDENTIALS.search(text)
+    match = re.search(_CREDENTIALS, text)
     return match is not None and not (":" not in match.group() and "ssh://" in text[: match.start()])
 
 
@@ -161,13 +165,13 @@ def index_alias(text: str) -> Complaint | None:
 
 def index_url(text: str) -> Complaint | None:
     """Accept http, https and file URLs without secrets, and folders inside the project."""
-    if _CREDENTIALS.search(text):
+    if re.search(_CREDENTIALS, text):
         return Complaint(f"{redact(text)!r} carries credentials", _SECRET_HINT)
     if "${" in text:
         return Complaint(f"{text!r}: variables are not filled in here", _SECRET_HINT)
     if "?" in text or "#" in text:
         return Complaint("the URL of an index has neither a query nor a fragment", _SECRET_HINT)
-    if _SCHEME.match(text):
+    if re.match(_SCHEME, text):
         scheme, rest = text.split("://", 1)
         if scheme.lower() not in {"http", "https", "file"}:
             return Complaint(f"{scheme!r} is no scheme of an index", "http, https or file")

@@ -1,7 +1,8 @@
 """What a value of a spec can be: each kind reads a node, says what it expected instead, and yields its JSON Schema.
 
 The table of keys (:mod:`envsolver.spec.fields`) is made of these, so that the loader, the schema and the reference
-cannot tell different stories.
+cannot tell different stories. Kinds and fields are compared by identity: what a dataclass does not have to generate
+costs no time at start-up.
 """
 
 from __future__ import annotations
@@ -140,7 +141,7 @@ class Kind(Generic[T]):
         reading.report(f"{where}: expected {self.expected}, found {describe(node)}", node, hint)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Text(Kind[Located[str]]):
     """A scalar, taken as the text that was written.
 
@@ -196,7 +197,7 @@ class Text(Kind[Located[str]]):
         return schema
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Choice(Kind[Located[str]]):
     """One of a few words.
 
@@ -232,7 +233,7 @@ class Choice(Kind[Located[str]]):
         return {"enum": list(self.words)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ListOf(Kind[Located[tuple[T, ...]]], Generic[T]):
     """A list.
 
@@ -273,7 +274,7 @@ def _list_hint(node: Node) -> str | None:
     return "put '- ' before each entry"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Table(Kind["Located[dict[str, T]]"], Generic[T]):
     """A mapping whose keys are names that the user chooses."""
 
@@ -307,7 +308,7 @@ class Table(Kind["Located[dict[str, T]]"], Generic[T]):
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Field(Generic[T]):
     """One key of a record.
 
@@ -351,7 +352,7 @@ class Part:
         return Part(self.origin, {**self.values, changed.key: value}, self.given | {changed.key})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Record(Kind[Part]):
     """A mapping with fixed keys.
 

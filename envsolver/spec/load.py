@@ -164,7 +164,9 @@ class _Loader:
             from envsolver.spec.merge import merge
 
             part = self._with_live_projects(part, reading)
-            part = merge(self._bases(path, part, chain), part, self.problems)
+            bases = self._bases(path, part, chain)
+            wanted = len(_listed(part.get(fields.EXTENDS)))
+            part = merge(bases, part, self.problems, complete=len(bases) == wanted)
         self._merged[key] = part
         self._files.append(reading.path)
         return part

@@ -27,15 +27,16 @@ _NOT_INHERITED = frozenset({Merge.OWN, Merge.INTO_PIP})
 _REQUIREMENT_LISTS = (fields.PIP, fields.CONSTRAINTS, fields.OVERRIDES)
 
 
-def merge(bases: Sequence[Part], child: Part, problems: list[Problem]) -> Part:
+def merge(bases: Sequence[Part], child: Part, problems: list[Problem], *, complete: bool = True) -> Part:
     """Return what a spec says together with its bases.
 
     Args:
         bases: in the order of ``extends``, each already merged with its own.
         child: the spec as read.
         problems: receives contradictions, and entries of ``replace`` that replace nothing.
+        complete: whether ``bases`` holds all of them; if not, an entry of ``replace`` may have meant another.
     """
-    kept = _apply_replace(bases, child, problems)
+    kept = _apply_replace(bases, child, problems if complete else [])
     return _merge_records(fields.SPEC, [*kept, child], _Contradictions(child, problems), "")
 
 
@@ -53,7 +54,7 @@ def _apply_replace(bases: Sequence[Part], child: Part, problems: list[Problem]) 
         if not dropped:
             known = sorted(_addresses(bases))
             guess = nearest(address.value, known)
-            hint = f"did you mean {guess[0]!r}?" if guess else None if bases else "there is no 'extends'"
+            hint = f"did you mean {guess[0]!r}?" if guess else None if bases else "without 'extends' there is nothing"
             problems.append(Problem(f"replace: no base has {address.value!r}", address.origin, hint))
     return kept
 

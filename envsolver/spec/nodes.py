@@ -40,7 +40,7 @@ _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _QUOTE = 60
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ScalarNode:
     """A scalar. ``plain``: written without quotes, so that ``~`` and the empty text mean nothing at all."""
 
@@ -55,7 +55,7 @@ class ScalarNode:
         return self.plain and self.text in _NULL
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class SequenceNode:
     """A list."""
 
@@ -64,7 +64,7 @@ class SequenceNode:
     weight: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class MappingNode:
     """A mapping. Keys are scalars and unique; merge keys (``<<``) are already applied."""
 
