@@ -97,6 +97,8 @@ class Refinement:
         self._limits: dict[Name, Intervals] = {}
         self._chosen_unknown: dict[Name, int] = {}
         self._stale: set[Name] = set()
+        self._reading: dict[tuple[Name, int], asyncio.Future[Known | str]] = {}
+        self._requirements: dict[tuple[Name, int, str], list[Declared]] = {}
         self._speculation = Speculation(self)
 
     def _asked(self, requirements: Iterable[SpecRequirement]) -> list[Asked]:
@@ -135,6 +137,9 @@ class Refinement:
     async def close(self) -> None:
         """Stop what was begun ahead of need."""
         await self._speculation.close()
+        for reading in self._reading.values():
+            reading.cancel()
+        await asyncio.gather(*self._reading.values(), return_exceptions=True)
 
     def limit(self, name: Name) -> Intervals:
         """Return the positions of a project that the spec's own requirements and constraints admit."""
@@ -225,7 +230,14 @@ class Refinement:
         await self._need(needed)
 
     async def read(self, name: Name, position: int) -> Known | str:
-        """Return what is known of a version, or why it cannot be used."""
+        """Return what is known of a version, or why it cannot be used. Each is read once, also if asked for twice."""
+        key = (name, position)
+        if key not in self._reading:
+            self._reading[key] = asyncio.ensure_future(self._read(name, position))
+        # Speculation may give up; others wait for the same answer.
+        return await asyncio.shield(self._reading[key])
+
+    async def _read(self, name: Name, position: int) -> Known | str:
         try:
             metadata = await self.source.metadata(self.tables[name].file(position))
             declared = declared_by(metadata)
@@ -239,10 +251,14 @@ class Refinement:
 
     def requirements(self, name: Name, position: int, extra: str = "") -> list[Declared]:
         """Return what a known version requires on the target, overrides applied."""
-        found: list[Declared] = []
-        for declared in applying(self.known[name, position].declared, self.target, extra):
-            found += self.overridden(declared)
-        return found
+        key = (name, position, extra)
+        if key not in self._requirements:
+            self._requirements[key] = [
+                applied
+                for declared in applying(self.known[name, position].declared, self.target, extra)
+                for applied in self.overridden(declared)
+            ]
+        return self._requirements[key]
 
     def overridden(self, declared: Declared) -> list[Declared]:
         """Return the requirement, or what the spec puts in its place. The extras that it asks for are kept."""

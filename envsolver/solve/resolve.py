@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from envsolver.model.ports import NullProgress
 from envsolver.model.resolution import Edge, Resolution, ResolvedPackage, Root
 from envsolver.solve.behind import notes_on_old_requirements
-from envsolver.solve.explain import no_solution
 from envsolver.solve.objective import best_solution, root_order
 from envsolver.solve.refine import Refinement
 from envsolver.solve.requirements import applying
@@ -40,6 +39,8 @@ async def resolve(problem: Problem, source: CandidateSource, progress: Progress 
         await refinement.open()
         first = await refinement.solve()
         if first is None:
+            from envsolver.solve.explain import no_solution
+
             raise await no_solution(refinement)
         best = await best_solution(refinement, first, root_order(refinement))
         notes = await notes_on_old_requirements(refinement, best)

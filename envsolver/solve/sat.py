@@ -7,9 +7,10 @@ higher versions, hence higher ranks.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from rattler import BuildString, MatchSpec, PackageRecord, RepoDataRecord, solve
+from rattler import BuildString, Gateway, MatchSpec, PackageRecord, RepoDataRecord, solve
 from rattler.exceptions import SolverError
 
 if TYPE_CHECKING:
@@ -78,7 +79,11 @@ class Sat:
         self.solves += 1
         try:
             solution = await solve(
-                [self], [MatchSpec(spec, strict=True) for spec in specs], platforms=[_SUBDIR], virtual_packages=[]
+                [self],
+                [MatchSpec(spec, strict=True) for spec in specs],
+                gateway=_gateway(),
+                platforms=[_SUBDIR],
+                virtual_packages=[],
             )
         except SolverError as error:
             if str(error).startswith("Cannot solve the request"):
@@ -93,6 +98,12 @@ class Sat:
     def package_names(self, platform: Subdir) -> list[str]:
         """Name all packages to rattler (its ``RepoDataSource`` protocol)."""
         return sorted(self._records) if str(platform) == _SUBDIR else []
+
+
+@lru_cache(maxsize=1)
+def _gateway() -> Gateway:
+    # It asks its sources anew at each solve; only setting it up is dear (8 ms).
+    return Gateway()
 
 
 def _record(name: str, rank: int, depends: tuple[str, ...]) -> RepoDataRecord:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from enum import Enum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -235,6 +235,7 @@ def _judge(shape: Shape, target: Target) -> RuledOut | None:
     return None
 
 
+@lru_cache(maxsize=4096)
 def python_admitted(requires_python: str, python: str) -> bool:
     """Say whether a ``Requires-Python`` admits an interpreter. One that cannot be parsed says nothing, as for pip."""
     try:
