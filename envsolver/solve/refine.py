@@ -15,7 +15,7 @@ from packaging.requirements import InvalidRequirement
 
 from envsolver.model.errors import MetadataUnusableError, UnknownPackageError
 from envsolver.model.resolution import SolveStats
-from envsolver.solve.intervals import each, intersect
+from envsolver.solve.intervals import each
 from envsolver.solve.requirements import Declared, applying, declared_by, parse
 from envsolver.solve.sat import Records, Sat
 from envsolver.solve.speculate import Speculation
@@ -128,11 +128,6 @@ class Refinement:
         for asked in self.roots:
             if error := self.missing.get(asked.declared.name):
                 raise error
-        for asked in (*self.roots, *self.constraints):
-            name = asked.declared.name
-            if table := self.tables.get(name):
-                self._limits[name] = intersect(self.limit(name), table.positions(asked.declared.specifier))
-                self._stale.add(name)
 
     async def close(self) -> None:
         """Stop what was begun ahead of need."""
@@ -143,8 +138,7 @@ class Refinement:
 
     def limit(self, name: Name) -> Intervals:
         """Return the positions of a project that the spec's own requirements and constraints admit."""
-        table = self.tables[name]
-        return self._limits.get(name, ((0, len(table.releases)),) if table.releases else ())
+        return self._limits[name]
 
     # Reading
 
@@ -165,10 +159,8 @@ class Refinement:
     def _add_table(self, name: Name, page: Page) -> None:
         if name in self.tables:
             return
-        specifiers = [
-            asked.declared.specifier for asked in (*self.roots, *self.constraints) if asked.declared.name == name
-        ]
-        specifiers += [asked.declared.specifier for asked in self.overrides.get(name, ())]
+        own = [asked.declared.specifier for asked in (*self.roots, *self.constraints) if asked.declared.name == name]
+        specifiers = own + [asked.declared.specifier for asked in self.overrides.get(name, ())]
         table = Table(
             page,
             self.target,
@@ -179,6 +171,7 @@ class Refinement:
         for specifier in specifiers:
             table.enable_for(specifier)
         self.tables[name] = table
+        self._limits[name] = table.narrowed(own)
         self._stale.add(name)
 
     async def _need(self, requirements: Sequence[Declared]) -> None:
