@@ -148,8 +148,10 @@ def _artefact_defects(file: LockedFile) -> Iterator[Defect]:
     if file.commit is None or file.filename:
         # The builder joins the name to a folder: nothing that could leave it may pass.
         yield from _shape(("name",), file.filename, _FILENAME, "a plain file name")
-    if file.commit is None or file.sha256 is not None:
-        yield from _shape(("sha256",), file.sha256 or "", _SHA256, "a sha256 in lower-case hexadecimal")
+    if file.sha256 is not None:
+        yield from _shape(("sha256",), file.sha256, _SHA256, "a sha256 in lower-case hexadecimal")
+    elif file.commit is None:
+        yield ("sha256",), "is missing"
     if file.size is not None and file.size < 0:
         yield ("size",), f"{file.size} bytes cannot be"
     if file.path is not None:

@@ -21,6 +21,7 @@ from envsolver.lock.model import (
     LockedRoot,
     LockedTarget,
 )
+from envsolver.lock.places import line_of
 from envsolver.model.candidate import Name
 from envsolver.model.errors import LockError
 
@@ -58,9 +59,10 @@ def loads(text: str, path: str = "lock") -> Lock:
         line = re.search(r"at line (\d+)", str(error))
         raise LockError(f"{path}:{line[1]}" if line else path, f"not TOML: {error}", hint=_REMAKE) from None
     try:
-        return _checked(canonical(_lock(_Table(data, (), lenient=header.lock_version > LOCK_VERSION))))
+        # Checked in the order of the file, so that the places of its defects are those of the file.
+        return canonical(_checked(_lock(_Table(data, (), lenient=header.lock_version > LOCK_VERSION))))
     except _BadValueError as error:
-        line_number = _line(text, error.path)
+        line_number = line_of(text, error.path)
         where = f"{path}:{line_number}" if line_number else path
         raise LockError(where, f"{_dotted(error.path)}: {error.message}", hint=_REMAKE) from None
 
@@ -264,31 +266,3 @@ def _file(table: _Table) -> LockedFile:
 def _dotted(path: KeyPath) -> str:
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return text.removeprefix(".") or "lock"
-
-
-def _line(text: str, path: KeyPath) -> int | None:
-    """Return the line on which the value at a key path probably stands, or that of the table around it."""
-    lines = text.split("\n")
-    at = -1
-    prefix = ""
-    best = None
-    parts = list(path)
-    while parts:
-        key = str(parts.pop(0))
-        position = parts.pop(0) if parts and isinstance(parts[0], int) else None
-        header = re.compile(rf"\s*\[\[\s*{re.escape(prefix + key)}\s*\]\]")
-        tables = [number for number in range(at + 1, len(lines)) if header.match(lines[number])]
-        if isinstance(position, int) and position < len(tables):
-            at = tables[position]
-            prefix += f"{key}."
-            best = at
-            continue
-        assignment = re.compile(rf"\s*{re.escape(key)}\s*=")
-        found = next((number for number in range(at + 1, len(lines)) if assignment.match(lines[number])), None)
-        if found is None:
-            break
-        # envsolver writes one item a line, or all of them behind the key.
-        ends = lines[found].rstrip().endswith("[")
-        best = found + 1 + position if ends and isinstance(position, int) else found
-        break
-    return None if best is None else best + 1
