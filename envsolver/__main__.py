@@ -1,0 +1,9 @@
+"""``python -m envsolver``."""
+
+from __future__ import annotations
+
+import sys
+
+from envsolver.cli.main import main
+
+sys.exit(main())

@@ -1,0 +1,112 @@
+"""Whether a lock still says what its spec asks for: digests are compared, nothing is solved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from envsolver.app.files import read_text
+from envsolver.app.lockfile import is_sealed
+from envsolver.model.errors import FileError, SpecError
+
+if TYPE_CHECKING:
+    from envsolver.app.project import Environment, Project
+    from envsolver.model.spec import Spec
+
+__all__ = ["LockState", "current_digest", "lock_state"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockState:
+    """How the files of a lock stand to their spec.
+
+    Attributes:
+        digest: of the spec as it is.
+        text: of the lock file, None if there is none.
+        solve: why the lock itself is out of date; empty if it is not.
+        render: why the requirements file beside it is; empty if it is not.
+    """
+
+    digest: str
+    text: str | None
+    solve: tuple[str, ...] = ()
+    render: tuple[str, ...] = ()
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Everything that is out of date."""
+        return (*self.solve, *self.render)
+
+
+def lock_state(project: Project, environment: Environment) -> LockState:
+    """Compare the files of a lock with the spec.
+
+    The spec is read without parsing its requirements: equal digests mean that it is the one that was locked, and that
+    one was valid.
+
+    Raises:
+        SpecError: the spec cannot be used; all problems are named.
+        LockError: the lock is not one that this envsolver can read.
+        FileError: a file cannot be read.
+    """
+    try:
+        spec = project.spec(environment, validate=False)
+    except SpecError:
+        project.spec(environment)  # raises with the problems of the requirements as well
+        raise
+    digest = current_digest(project, spec)
+    path = project.lock_path(environment.name)
+    shown = project.relative(path)
+    text = read_text(path)
+    if text is None:
+        return LockState(digest=digest, text=None, solve=(f"there is no {shown}",))
+    from envsolver.lock.header import read_header
+
+    header = read_header(text, shown)
+    reasons = []
+    if header.inputs_digest != digest:
+        reasons.append("the spec has changed since it was locked")
+    if header.name != environment.name:
+        reasons.append(f"{shown} is the lock of {header.name}")
+    if not is_sealed(text):
+        reasons.append(f"{shown} was changed by hand or by a merge")
+    render = () if reasons else _render_reasons(project, environment, text)
+    return LockState(digest=digest, text=text, solve=tuple(reasons), render=render)
+
+
+def current_digest(project: Project, spec: Spec) -> str:
+    """Return the digest of a spec and of the frozen indexes that it names.
+
+    Raises:
+        FileError: a frozen index cannot be read.
+    """
+    from envsolver.spec.digest import inputs_digest
+
+    frozen = {index.alias: index for index in spec.indexes if index.frozen}
+    if not frozen:
+        return inputs_digest(spec)
+    import hashlib
+
+    digests = {}
+    for alias, index in frozen.items():
+        # Written relative to the spec that names it, which may be a base in another folder.
+        path = (project.root / index.origin.path).parent / str(index.frozen)
+        try:
+            digests[alias] = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise FileError(
+                f"{index.origin}: index {alias!r}: {project.relative(path)} cannot be read: {reason}",
+                hint=f"`envsolver index freeze {alias}` records the index",
+            ) from error
+    return inputs_digest(spec, digests)
+
+
+def _render_reasons(project: Project, environment: Environment, lock_text: str) -> tuple[str, ...]:
+    path = project.requirements_path(environment.name)
+    text = read_text(path)
+    if text is None:
+        return (f"there is no {project.relative(path)}",)
+    if not is_sealed(text, of=lock_text):
+        return (f"{project.relative(path)} is not what belongs to the lock",)
+    return ()

@@ -1,0 +1,106 @@
+"""What is known of the environments of a project, for ``list`` and ``show``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from envsolver.app.freshness import lock_state
+from envsolver.app.lockfile import read_lock
+from envsolver.app.locking import package_counts
+from envsolver.app.project import Environment
+from envsolver.model.errors import EnvsolverError, LockError, SpecError
+
+if TYPE_CHECKING:
+    from envsolver.app.project import Project
+    from envsolver.model.errors import Problem
+    from envsolver.model.spec import Spec, SpecHead
+
+__all__ = ["EnvironmentRow", "Freshness", "Summary", "environments", "summary"]
+
+Freshness = Literal["current", "stale", "missing", "unreadable"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentRow:
+    """One environment in a list.
+
+    Attributes:
+        spec: None if it cannot be used; ``problems`` then say why.
+        lock: how the lock stands to the spec; None where there is no usable spec.
+    """
+
+    head: SpecHead
+    spec: Spec | None
+    problems: tuple[Problem, ...]
+    lock: Freshness | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """All that is known of one environment.
+
+    Attributes:
+        freshness: how the lock stands to the spec.
+        reasons: why it is stale or unreadable.
+        counts: number of packages by target; empty if there is none that can be read.
+    """
+
+    spec: Spec
+    path: str
+    freshness: Freshness
+    reasons: tuple[str, ...]
+    lock_path: str
+    counts: tuple[tuple[str, int], ...]
+
+
+def environments(project: Project) -> tuple[EnvironmentRow, ...]:
+    """Return a row for each environment, sorted by name; a bad spec is a row with problems, not an error."""
+    rows = []
+    for head in project.heads():
+        environment = Environment(name=head.name, path=project.root / head.path)
+        try:
+            spec = project.spec(environment)
+        except SpecError as error:
+            rows.append(EnvironmentRow(head=head, spec=None, problems=error.problems, lock=None))
+        else:
+            freshness, _ = _freshness(project, environment)
+            # A head knows what single files do not: that another spec has the same name or alias.
+            rows.append(EnvironmentRow(head=head, spec=spec, problems=head.problems, lock=freshness))
+    return tuple(rows)
+
+
+def summary(project: Project, reference: str) -> Summary:
+    """Return all that is known of one environment.
+
+    Raises:
+        UnknownEnvironmentError: there is none of this name.
+        SpecError: its spec cannot be used.
+    """
+    environment = project.find(reference)
+    spec = project.spec(environment)
+    freshness, reasons = _freshness(project, environment)
+    counts: tuple[tuple[str, int], ...] = ()
+    if freshness in {"current", "stale"}:
+        try:
+            counts = package_counts(read_lock(project, environment))
+        except LockError as error:
+            freshness, reasons = "unreadable", (str(error),)
+    return Summary(
+        spec=spec,
+        path=project.relative(environment.path),
+        freshness=freshness,
+        reasons=reasons,
+        lock_path=project.relative(project.lock_path(environment.name)),
+        counts=counts,
+    )
+
+
+def _freshness(project: Project, environment: Environment) -> tuple[Freshness, tuple[str, ...]]:
+    try:
+        state = lock_state(project, environment)
+    except EnvsolverError as error:
+        return "unreadable", (str(error),)
+    if state.text is None:
+        return "missing", ()
+    return ("stale", state.reasons) if state.reasons else ("current", ())

@@ -1,0 +1,78 @@
+"""The two files of a lock on disk: their text, the seal in their last line, and whether they belong together.
+
+The seal is a digest of the lines above it. It tells a file that envsolver wrote from one that a hand or an automatic
+merge has changed, without parsing it. It guards against accidents, not against malice: what is installed is verified
+file by file, by sha256.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from envsolver.app.files import read_text
+from envsolver.model.errors import FileError
+
+if TYPE_CHECKING:
+    from envsolver.app.project import Environment, Project
+    from envsolver.lock.model import Lock
+
+__all__ = ["is_sealed", "lock_text", "read_lock", "requirements_text", "seal"]
+
+_MARK = "# sealed: sha256:"
+
+
+def seal(text: str, *, of: str | None = None) -> str:
+    """Return the text with its digest in a last line.
+
+    Args:
+        text: ends with a newline.
+        of: the sealed text of the lock that this one was made from; its digest then stands in the line too.
+    """
+    line = f"{_MARK}{_digest(text)}"
+    return f"{text}{line} of lock sha256:{_digest(of)}\n" if of is not None else f"{text}{line}\n"
+
+
+def is_sealed(text: str, *, of: str | None = None) -> bool:
+    """Say whether a text is as :func:`seal` returned it (and, with ``of``, was made from that lock)."""
+    # Version control may have changed the line ends on checkout; that changes no meaning.
+    plain = text.replace("\r\n", "\n")
+    body, mark, _ = plain.rpartition(_MARK)
+    return bool(mark) and seal(body, of=of and of.replace("\r\n", "\n")) == plain
+
+
+def lock_text(locked: Lock) -> str:
+    """Return the content of a lock file."""
+    from envsolver.lock.writer import dumps
+
+    return seal(dumps(locked))
+
+
+def requirements_text(locked: Lock, of: str) -> str:
+    """Return the content of the requirements file that stands beside a lock with the text ``of``."""
+    from envsolver.formats.requirements import dumps
+
+    return seal(dumps(locked), of=of)
+
+
+def read_lock(project: Project, environment: Environment) -> Lock:
+    """Read the lock of an environment.
+
+    Raises:
+        FileError: there is none, or it cannot be read.
+        LockError: it makes no sense.
+    """
+    from envsolver.lock.reader import loads
+
+    path = project.lock_path(environment.name)
+    text = read_text(path)
+    if text is None:
+        raise FileError(
+            f"{environment.name} has no lock: there is no {project.relative(path)}",
+            hint=f"run `envsolver lock {environment.name}`",
+        )
+    return loads(text, project.relative(path))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

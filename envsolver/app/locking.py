@@ -1,0 +1,215 @@
+"""The use case ``lock``: find out what has to be done, solve what has changed, write both files of each lock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from envsolver.app.files import write_together
+from envsolver.app.freshness import LockState, current_digest, lock_state
+from envsolver.app.lockfile import requirements_text
+from envsolver.app.timing import Stopwatch
+from envsolver.model.errors import EnvsolverError, LockError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from envsolver.app.project import Environment, Project
+    from envsolver.lock.diff import LockDiff
+    from envsolver.lock.model import Lock
+    from envsolver.model.ports import Progress
+    from envsolver.model.resolution import SolveStats
+    from envsolver.model.spec import Spec
+
+__all__ = ["LockJob", "LockOptions", "LockOutcome", "check", "failure", "lock", "package_counts"]
+
+Status = Literal["written", "unchanged", "up-to-date", "stale", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockOptions:
+    """What the user asks of a run of ``lock``.
+
+    Attributes:
+        offline: use the cache and local files only.
+        refresh: ask the indexes even where the cache is fresh, and solve even if the spec has not changed.
+        upgrade: keep no version of the old lock.
+        upgrade_packages: packages (``X`` or ``X==V``) whose version may move.
+    """
+
+    offline: bool = False
+    refresh: bool = False
+    upgrade: bool = False
+    upgrade_packages: tuple[str, ...] = ()
+
+    @property
+    def solve_anyway(self) -> bool:
+        """Whether to solve although nothing has changed."""
+        return self.refresh or self.upgrade or bool(self.upgrade_packages)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockOutcome:
+    """What became of one environment.
+
+    Attributes:
+        status: ``unchanged``: solved, and the files have these bytes already. ``up-to-date``: nothing had to be
+            solved. ``stale``: it would have to be, but was only checked.
+        lock_path: absolute.
+        requirements_path: absolute.
+        reasons: why it was, or would have to be, made again.
+        written: the files written, absolute.
+        packages: number of packages by target.
+        diff: against the old lock; None if there was none or nothing was solved.
+        notes: of the solver, for the user.
+        stats: of the solver, by target.
+        timings: seconds by stage; stages that run side by side overlap.
+        error: what went wrong, with status ``failed``.
+    """
+
+    name: str
+    status: Status
+    lock_path: Path
+    requirements_path: Path
+    reasons: tuple[str, ...] = ()
+    written: tuple[Path, ...] = ()
+    packages: tuple[tuple[str, int], ...] = ()
+    diff: LockDiff | None = None
+    notes: tuple[str, ...] = ()
+    stats: tuple[tuple[str, SolveStats], ...] = ()
+    timings: tuple[tuple[str, float], ...] = ()
+    error: EnvsolverError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockJob:
+    """One environment in a run: what is known of it before anything is solved."""
+
+    project: Project
+    environment: Environment
+    state: LockState
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
+
+    def outcome(
+        self,
+        status: Status,
+        *,
+        reasons: tuple[str, ...] = (),
+        written: tuple[Path, ...] = (),
+        packages: tuple[tuple[str, int], ...] = (),
+        diff: LockDiff | None = None,
+        notes: tuple[str, ...] = (),
+        stats: tuple[tuple[str, SolveStats], ...] = (),
+        error: EnvsolverError | None = None,
+    ) -> LockOutcome:
+        """Return what became of it, with the time that it took."""
+        return LockOutcome(
+            name=self.environment.name,
+            status=status,
+            lock_path=self.project.lock_path(self.environment.name),
+            requirements_path=self.project.requirements_path(self.environment.name),
+            reasons=reasons,
+            written=written,
+            packages=packages,
+            diff=diff,
+            notes=notes,
+            stats=stats,
+            timings=self.stopwatch.seconds(),
+            error=error,
+        )
+
+
+def check(project: Project, environments: Sequence[Environment]) -> tuple[LockOutcome, ...]:
+    """Say of each environment whether ``lock`` would change its files. Nothing is solved or written."""
+    return tuple(_check_one(project, environment) for environment in environments)
+
+
+def _check_one(project: Project, environment: Environment) -> LockOutcome:
+    stopwatch = Stopwatch()
+    try:
+        with stopwatch.stage("spec"):
+            state = lock_state(project, environment)
+            if state.solve:
+                project.spec(environment)  # `lock` would refuse a bad spec, so that must be said instead
+    except EnvsolverError as error:
+        return failure(project, environment, error)
+    job = LockJob(project=project, environment=environment, state=state, stopwatch=stopwatch)
+    return job.outcome("stale" if state.reasons else "up-to-date", reasons=state.reasons)
+
+
+def lock(
+    project: Project, environments: Sequence[Environment], options: LockOptions, progress: Progress
+) -> tuple[LockOutcome, ...]:
+    """Bring the locks of some environments up to date; return their outcomes in the same order.
+
+    One that fails does not keep the others from being written.
+
+    Raises:
+        UsageError: the options make no sense.
+    """
+    outcomes: dict[str, LockOutcome] = {}
+    jobs: list[tuple[LockJob, Spec]] = []
+    for environment in environments:
+        stopwatch = Stopwatch()
+        try:
+            with stopwatch.stage("spec"):
+                state = _state(project, environment, options)
+                job = LockJob(project=project, environment=environment, state=state, stopwatch=stopwatch)
+                if state.solve or options.solve_anyway:
+                    jobs.append((job, project.spec(environment)))
+                    continue
+            outcomes[environment.name] = _render(job) if state.render else job.outcome("up-to-date")
+        except EnvsolverError as error:
+            outcomes[environment.name] = failure(project, environment, error)
+    if jobs:
+        import asyncio
+
+        from envsolver.app.relocking import relock
+
+        outcomes |= asyncio.run(relock(jobs, options, progress))
+    return tuple(outcomes[environment.name] for environment in environments)
+
+
+def package_counts(locked: Lock) -> tuple[tuple[str, int], ...]:
+    """Return the number of packages of each target."""
+    return tuple((target.name, len(locked.packages_on(target.name))) for target in locked.targets)
+
+
+def failure(project: Project, environment: Environment, error: EnvsolverError) -> LockOutcome:
+    """Return the outcome of an environment of which not even the state could be found out."""
+    return LockOutcome(
+        name=environment.name,
+        status="failed",
+        lock_path=project.lock_path(environment.name),
+        requirements_path=project.requirements_path(environment.name),
+        error=error,
+    )
+
+
+def _state(project: Project, environment: Environment, options: LockOptions) -> LockState:
+    try:
+        return lock_state(project, environment)
+    except LockError as error:
+        if not options.upgrade:
+            raise
+        # Nothing of the old lock is wanted, so that it may as well be unreadable.
+        digest = current_digest(project, project.spec(environment))
+        return LockState(digest=digest, text=None, solve=(str(error),))
+
+
+def _render(job: LockJob) -> LockOutcome:
+    """Write the requirements file of a lock that is as it should be."""
+    from envsolver.lock.reader import loads
+
+    text = job.state.text or ""
+    name = job.environment.name
+    with job.stopwatch.stage("write"):
+        locked = loads(text, job.project.relative(job.project.lock_path(name)))
+        written = write_together({job.project.requirements_path(name): requirements_text(locked, text).encode()})
+    return job.outcome(
+        "written" if written else "unchanged",
+        reasons=job.state.render,
+        written=written,
+        packages=package_counts(locked),
+    )

@@ -1,0 +1,142 @@
+"""A project on disk: its environments by name, alias or path, and where their files lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from envsolver.model.errors import EnvsolverError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envsolver.model.spec import Spec, SpecHead
+
+__all__ = ["Environment", "Project", "complete_names", "open_project"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """An environment of a project, before its spec has been read.
+
+    Attributes:
+        name: by which its lock is called: that of the spec file without suffix.
+        path: of the spec file, absolute.
+    """
+
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A folder with ``specs/``; ``root`` is absolute."""
+
+    root: Path
+
+    def find(self, reference: str) -> Environment:
+        """Return the environment with this name or alias, or whose spec file this is.
+
+        Raises:
+            UnknownEnvironmentError: there is none; the hint names the nearest.
+            SpecError: two specs claim the alias.
+        """
+        from envsolver.spec.catalogue import find_spec
+
+        path = find_spec(self.root, reference).resolve()
+        return Environment(name=path.stem, path=path)
+
+    def all(self) -> tuple[Environment, ...]:
+        """Return all environments, sorted by name."""
+        from envsolver.spec.catalogue import environment_names
+
+        return tuple(self.find(name) for name in environment_names(self.root))
+
+    def select(self, references: Sequence[str], *, every: bool) -> tuple[Environment, ...]:
+        """Return the environments named, each once, in the order given; or all of them.
+
+        Raises:
+            UsageError: nothing or both was asked for.
+            UnknownEnvironmentError: one is unknown.
+        """
+        if every and references:
+            raise UsageError("--all and names exclude each other")
+        if not every and not references:
+            raise UsageError("no environment is named", hint=f"name {self._some()}, or use --all")
+        if references:
+            found = [self.find(reference) for reference in references]
+            return tuple({environment.name: environment for environment in found}.values())
+        everything = self.all()
+        if not everything:
+            raise UsageError("the project has no environments", hint="write a spec into specs/")
+        return everything
+
+    def heads(self) -> tuple[SpecHead, ...]:
+        """Return what lists show of each environment, sorted by name."""
+        from envsolver.spec.catalogue import catalogue
+
+        return catalogue(self.root)
+
+    def spec(self, environment: Environment, *, validate: bool = True) -> Spec:
+        """Load the spec of an environment.
+
+        Args:
+            environment: whose spec it is.
+            validate: parse the requirements; not needed to see whether anything has changed.
+
+        Raises:
+            SpecError: it cannot be used; all problems are named.
+            FileError: it cannot be read.
+        """
+        from envsolver.spec.load import load_spec
+
+        return load_spec(environment.path, self.root, validate=validate)
+
+    def lock_path(self, name: str) -> Path:
+        """Return where the lock of an environment lies."""
+        return self.root / "locks" / f"{name}.lock.toml"
+
+    def requirements_path(self, name: str) -> Path:
+        """Return where the requirements file beside the lock lies."""
+        return self.root / "locks" / f"{name}.requirements.txt"
+
+    def relative(self, path: Path) -> str:
+        """Return a path as messages have it: relative to the project, with ``/``."""
+        try:
+            return path.relative_to(self.root).as_posix()
+        except ValueError:
+            return str(path)
+
+    def _some(self) -> str:
+        from envsolver.spec.catalogue import environment_names
+
+        names = environment_names(self.root)
+        if len(names) > 6:
+            return f"one of {', '.join(names[:6])} and {len(names) - 6} more"
+        return f"one of {', '.join(names)}" if names else "an environment"
+
+
+def open_project(folder: Path | None) -> Project:
+    """Return the project in a folder, or the nearest from the current folder upwards.
+
+    Raises:
+        UsageError: there is none.
+    """
+    from envsolver.spec.catalogue import SPECS_FOLDER, find_project
+
+    if folder is None:
+        return Project(root=find_project(Path.cwd()))
+    root = folder.resolve()
+    if not (root / SPECS_FOLDER).is_dir():
+        raise UsageError(f"{folder} is no project: it has no folder {SPECS_FOLDER}/")
+    return Project(root=root)
+
+
+def complete_names(folder: Path | None, incomplete: str) -> list[tuple[str, str | None]]:
+    """Return ``(name, title)`` of the environments that an incomplete word may become; never fails."""
+    try:
+        heads = open_project(folder).heads()
+    except (EnvsolverError, OSError):
+        return []
+    return [(name, head.title) for head in heads for name in (head.name, *head.aliases) if name.startswith(incomplete)]

@@ -1,0 +1,205 @@
+"""From a spec to a lock: one problem for each platform and choice of exclusive groups, solved and put together."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import TYPE_CHECKING
+
+from envsolver.app.timing import TimedSource
+from envsolver.lock.build import build_lock
+from envsolver.model.errors import Problem as SpecProblem
+from envsolver.model.errors import SpecError, UsageError
+from envsolver.solve.problem import Problem
+from envsolver.solve.resolve import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from envsolver.app.timing import Stopwatch
+    from envsolver.lock.model import Lock
+    from envsolver.model.candidate import Name
+    from envsolver.model.ports import CandidateSource, Progress
+    from envsolver.model.resolution import Resolution, SolveStats
+    from envsolver.model.spec import Spec, SpecRequirement
+    from envsolver.model.target import Target
+    from envsolver.sources.open import Session
+
+__all__ = ["Solved", "solve_environment"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solved:
+    """A lock and what is to be told about how it came to be.
+
+    Attributes:
+        notes: of all solutions, each once.
+        stats: by name of the target.
+    """
+
+    lock: Lock
+    notes: tuple[str, ...]
+    stats: tuple[tuple[str, SolveStats], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fork:
+    """One solution that the lock needs."""
+
+    target: Target
+    choice: tuple[str, ...]
+
+
+async def solve_environment(
+    spec: Spec,
+    *,
+    digest: str,
+    project_root: Path,
+    session: Session,
+    keep: Lock | None,
+    moving: frozenset[Name],
+    extra_constraints: Sequence[SpecRequirement],
+    stopwatch: Stopwatch,
+    progress: Progress,
+) -> Solved:
+    """Solve every platform of a spec and merge the solutions.
+
+    The first platform is solved alone; the others, side by side, then prefer its versions.
+
+    Args:
+        spec: after ``extends``.
+        digest: of its inputs.
+        project_root: against which the spec's paths are resolved.
+        session: shared by all environments of a run.
+        keep: the old lock, whose versions stay where they can.
+        moving: packages whose old versions need not stay.
+        extra_constraints: of the command line.
+        stopwatch: gets the time of each stage.
+        progress: is told what goes on.
+
+    Raises:
+        EnvsolverError: as :func:`~envsolver.solve.resolve.resolve` does; of several platforms, the first one's.
+    """
+    forks = _forks(spec)
+    sources: dict[str, CandidateSource] = {
+        platform: TimedSource(session.source_for(spec, platform, project_root), stopwatch)
+        for platform in spec.platforms
+    }
+
+    async def solve(fork: _Fork, first: Resolution | None) -> Resolution:
+        problem = Problem(
+            target=fork.target,
+            requirements=_requirements(spec, fork.choice),
+            constraints=(*spec.constraints, *extra_constraints),
+            overrides=spec.overrides,
+            as_of=_as_of(spec),
+            preferences=_preferences(keep, moving, forks[0], first, fork),
+        )
+        source = sources[fork.target.platform]
+        with stopwatch.stage("solve"):
+            resolution = await resolve(problem, source, progress)
+        return await _with_digests(resolution, source)
+
+    first = await solve(forks[0], None)
+    # All answers are awaited even if one fails: which error is reported must not depend on which came first.
+    others = await asyncio.gather(*(solve(fork, first) for fork in forks[1:]), return_exceptions=True)
+    resolutions = [first]
+    for other in others:
+        if isinstance(other, BaseException):
+            raise other
+        resolutions.append(other)
+    lock = build_lock(
+        name=spec.name,
+        inputs_digest=digest,
+        python=forks[0].target.python,
+        targets=[spec.target(platform) for platform in spec.platforms],
+        groups=spec.groups,
+        exclusive=spec.exclusive,
+        indexes=spec.indexes,
+        resolutions=resolutions,
+    )
+    return Solved(
+        lock=lock,
+        notes=tuple(dict.fromkeys(note for resolution in resolutions for note in resolution.notes)),
+        stats=tuple((_label(fork), resolution.stats) for fork, resolution in zip(forks, resolutions, strict=True)),
+    )
+
+
+def _forks(spec: Spec) -> list[_Fork]:
+    """Return what has to be solved: each platform, times each choice of one group from every exclusive set."""
+    choices = [tuple(dict.fromkeys(choice)) for choice in product(*spec.exclusive)]
+    allowed = [choice for choice in choices if all(len(set(choice) & set(members)) <= 1 for members in spec.exclusive)]
+    if not allowed:
+        raise SpecError([SpecProblem("no choice of groups satisfies the exclusive sets", spec.origin)])
+    return [
+        _Fork(target=spec.target(platform), choice=choice)
+        for platform in spec.platforms
+        for choice in dict.fromkeys(allowed)
+    ]
+
+
+def _label(fork: _Fork) -> str:
+    return f"{fork.target.platform}:{'+'.join(fork.choice)}" if fork.choice else fork.target.platform
+
+
+def _requirements(spec: Spec, choice: Iterable[str]) -> tuple[SpecRequirement, ...]:
+    left_out = {group for members in spec.exclusive for group in members} - set(choice)
+    return tuple(requirement for requirement in spec.requirements if requirement.group not in left_out)
+
+
+def _as_of(spec: Spec) -> int | None:
+    if spec.as_of is None:
+        return None
+    from datetime import UTC, datetime
+
+    instant = datetime.fromisoformat(spec.as_of)
+    return int((instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp())
+
+
+def _preferences(
+    keep: Lock | None, moving: frozenset[Name], leader: _Fork, first: Resolution | None, fork: _Fork
+) -> Mapping[Name, str]:
+    """Return the versions that a solution keeps where it can.
+
+    The first solution keeps those of the old lock. The others keep theirs too, unless the first one's version moved:
+    then they follow it, so that one release serves all platforms again.
+    """
+    old = _old_versions(keep, moving, fork)
+    if first is None:
+        return old
+    old_first = _old_versions(keep, moving, leader)
+    new_first = {package.name: package.version for package in first.packages}
+    stayed = {name for name, version in old_first.items() if new_first.get(name) == version}
+    return {**new_first, **{name: version for name, version in old.items() if name in stayed or name not in new_first}}
+
+
+def _old_versions(keep: Lock | None, moving: frozenset[Name], fork: _Fork) -> dict[Name, str]:
+    if keep is None:
+        return {}
+    try:
+        target = keep.target(fork.target.platform, [group for group in fork.choice if group in keep.groups])
+    except UsageError:  # the old lock had not this platform, or these groups excluded each other there
+        return {}
+    return {name: package.version for name, package in keep.packages_on(target.name).items() if name not in moving}
+
+
+async def _with_digests(resolution: Resolution, source: CandidateSource) -> Resolution:
+    """Read the bytes of files for which the index gives no sha256, so that every file in the lock has one."""
+    bare = [
+        package for package in resolution.packages if package.file.sha256 is None and not _is_checkout(package.file.url)
+    ]
+    if not bare:
+        return resolution
+    digests = await asyncio.gather(*(source.digest(package.file) for package in bare))
+    filed = {
+        package.name: replace(package, file=replace(package.file, sha256=sha256, size=size))
+        for package, (sha256, size) in zip(bare, digests, strict=True)
+    }
+    return replace(resolution, packages=tuple(filed.get(package.name, package) for package in resolution.packages))
+
+
+def _is_checkout(url: str) -> bool:
+    # The commit identifies a VCS checkout: there is no archive to hash.
+    return url.startswith(("git+", "hg+", "svn+", "bzr+"))

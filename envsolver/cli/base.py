@@ -1,0 +1,225 @@
+"""What the commands share: their common options, the lazy root group, the types of their arguments."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from envsolver import __version__
+from envsolver.cli.registry import COMMANDS, sections
+from envsolver.cli.ui import Common, Ui
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from click.shell_completion import CompletionItem
+
+__all__ = ["Command", "EnvironmentName", "Group", "ReaderGoneError", "command", "group", "output_option", "root"]
+
+COMMON_NAMES = ("project", "quiet", "verbose", "json", "offline", "no_color")
+CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"]}
+
+
+def _common_options() -> list[click.Parameter]:
+    return [
+        click.Option(
+            ["--project"],
+            type=click.Path(path_type=Path, file_okay=False),
+            metavar="DIR",
+            help="The project; by default the nearest folder upwards with specs/.",
+        ),
+        click.Option(["--offline"], is_flag=True, help="Use the cache and local files only."),
+        click.Option(["--json"], is_flag=True, help="Print the result as one JSON document."),
+        click.Option(["-q", "--quiet"], is_flag=True, help="Print results and errors only."),
+        click.Option(["-v", "--verbose"], is_flag=True, help="Print details, such as the time per stage."),
+        click.Option(["--no-color"], is_flag=True, help="Print no colours (as NO_COLOR does)."),
+    ]
+
+
+def _take_common(ctx: click.Context) -> None:
+    """Move the common options out of the parameters into ``ctx.obj``, added to those of the outer group.
+
+    They may stand before or after the command's name: ``envsolver --offline lock x`` and
+    ``envsolver lock x --offline`` are the same.
+    """
+    own = {name: ctx.params.pop(name) for name in COMMON_NAMES}
+    outer: Common = ctx.parent.obj.common if ctx.parent is not None else Common()
+    # https://no-color.org: present and not empty, whatever its value.
+    color = outer.color and not own["no_color"] and not os.environ.get("NO_COLOR")
+    common = Common(
+        project=own["project"] or outer.project,
+        quiet=own["quiet"] or outer.quiet,
+        verbose=own["verbose"] or outer.verbose,
+        json=own["json"] or outer.json,
+        offline=own["offline"] or outer.offline,
+        color=color,
+    )
+    if common.quiet and common.verbose:
+        raise click.UsageError("--quiet and --verbose exclude each other", ctx)
+    ctx.color = None if color else False
+    ctx.obj = Ui(common)
+
+
+class Command(click.Command):
+    """A command with the common options; its callback gets the :class:`Ui` first (``click.pass_obj``)."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += _common_options()
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the callback."""
+        _take_common(ctx)
+        return super().invoke(ctx)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the command's own options first, the common ones in a section of their own."""
+        _format_options(self, ctx, formatter)
+
+
+class Group(click.Group):
+    """A command with commands of its own (``cache dir``), and the common options."""
+
+    command_class = Command
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += _common_options()
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the chosen command."""
+        _take_common(ctx)
+        return super().invoke(ctx)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write options as :class:`Command` does, then the commands."""
+        _format_options(self, ctx, formatter)
+        self.format_commands(ctx, formatter)
+
+
+class ReaderGoneError(Exception):
+    """Standard output leads into a pipe that nobody reads any more."""
+
+
+class Root(Group):
+    """``envsolver`` itself: imports the module of a command when that command is asked for."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the chosen command.
+
+        Raises:
+            ReaderGoneError: instead of BrokenPipeError, of which click would make an exit status of its own.
+        """
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise ReaderGoneError from error
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return list(COMMANDS)
+
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one command."""
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        from importlib import import_module
+
+        found: click.Command = getattr(import_module(f"envsolver.cli.commands.{entry.module}"), entry.attribute)
+        return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; an unknown one is answered with the nearest that exist."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], COMMANDS, n=2)
+            meant = f"did you mean {' or '.join(repr(name) for name in near)}?" if near else None
+            raise click.UsageError(f"there is no command {args[0]!r}" + (f"; {meant}" if meant else ""), ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands by section, from the table alone."""
+        for section, rows in sections().items():
+            with formatter.section(section):
+                formatter.write_dl(rows, col_spacing=4)
+
+
+def _format_options(cmd: click.Command, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    general = cmd.get_help_option(ctx)
+    own: list[tuple[str, str]] = []
+    shared: list[tuple[str, str]] = []
+    for param in cmd.get_params(ctx):
+        record = param.get_help_record(ctx)
+        if record is not None:
+            (shared if param is general or param.name in COMMON_NAMES else own).append(record)
+    for title, records in (("Options", own), ("Common options", shared)):
+        if records:
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+
+def command(name: str) -> Callable[[Callable[..., int | None]], Command]:
+    """Make a command of a function ``f(ui, …) -> exit status or None``."""
+
+    def wrap(function: Callable[..., int | None]) -> Command:
+        made = click.command(name, cls=Command, context_settings=CONTEXT_SETTINGS)(click.pass_obj(function))
+        assert isinstance(made, Command)  # noqa: S101 - click's decorator is typed for the base class
+        return made
+
+    return wrap
+
+
+def group(name: str) -> Callable[[Callable[[], None]], Group]:
+    """Make a group of commands of a documented, empty function."""
+
+    def wrap(function: Callable[[], None]) -> Group:
+        return click.group(name, cls=Group, context_settings=CONTEXT_SETTINGS)(function)
+
+    return wrap
+
+
+class EnvironmentName(click.ParamType[str]):
+    """The name, alias or spec path of an environment; completes to the names of the project."""
+
+    name = "NAME"
+
+    def shell_complete(self, ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the environments whose name or alias starts with what was typed."""
+        from click.shell_completion import CompletionItem
+
+        from envsolver.app.project import complete_names
+
+        names = complete_names(_completing_project(ctx), incomplete)
+        return [CompletionItem(name, help=title) for name, title in names]
+
+
+def _completing_project(ctx: click.Context) -> Path | None:
+    # While completing, nothing is invoked: the option is still among the parameters of this context or an outer one.
+    current: click.Context | None = ctx
+    while current is not None:
+        project: Path | None = current.params.get("project")
+        if project is not None:
+            return project
+        current = current.parent
+    return None
+
+
+def output_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return the option ``-o FILE`` (``-`` for standard output), as all that write a document have it."""
+    return click.option("-o", "--output", type=click.Path(path_type=Path, allow_dash=True), metavar="FILE", help=text)
+
+
+@click.group("envsolver", cls=Root, context_settings=CONTEXT_SETTINGS, no_args_is_help=True)
+@click.version_option(__version__, "-V", "--version", message="envsolver %(version)s")
+def root() -> None:
+    """Lock GPU environments so that they run, run the same everywhere, and prove it.
+
+    A project is a folder with specs/, one YAML file per environment. Environments are given by name, alias or path.
+    """

@@ -1,0 +1,44 @@
+"""``envsolver export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from envsolver.app.exporting import FORMATS
+from envsolver.app.exporting import export as exported
+from envsolver.app.lockfile import read_lock
+from envsolver.app.project import open_project
+from envsolver.cli.base import EnvironmentName, command, output_option
+from envsolver.cli.output import write_document
+
+if TYPE_CHECKING:
+    from envsolver.app.exporting import ExportFormat
+    from envsolver.cli.ui import Ui
+
+__all__ = ["export"]
+
+
+@command("export")
+@click.argument("name", type=EnvironmentName(), metavar="NAME")
+@click.option("--format", "format_", type=click.Choice(FORMATS), required=True, help="The format to write.")
+@click.option("--platform", metavar="P", help="Platform, if the lock has several.")
+@click.option("--group", "groups", multiple=True, metavar="G", help="A group to add to the base; may be repeated.")
+@output_option("Write to FILE; standard output by default (-).")
+def export(
+    ui: Ui, name: str, *, format_: ExportFormat, platform: str | None, groups: tuple[str, ...], output: Path | None
+) -> None:
+    """Write a lock in the format of another tool.
+
+    requirements: pins with hashes, for pip and uv. pylock: pylock.toml (PEP 751). constraints: pins alone, for -c.
+    """
+    project = open_project(ui.common.project)
+    head = project.find(name)
+    text = exported(read_lock(project, head), format_, platform=platform, groups=groups)
+    facts: dict[str, object] = {"environment": head.name, "format": format_}
+    if ui.json_wanted and (output is None or output == Path("-")):
+        ui.json({**facts, "text": text})
+    else:
+        write_document(ui, text, output, facts)

@@ -1,0 +1,177 @@
+"""``envsolver tree`` and ``envsolver why``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from envsolver.app.graphing import tree_of
+from envsolver.app.graphing import why as reports_of
+from envsolver.app.lockfile import read_lock
+from envsolver.app.project import open_project
+from envsolver.cli.base import EnvironmentName, command
+from envsolver.cli.text import size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from envsolver.app.graphing import Artefact, Reason, Tree, TreeRow, WhyReport
+    from envsolver.cli.ui import Ui
+
+__all__ = ["tree", "why"]
+
+_UNICODE = ("├── ", "└── ", "│   ", "    ")
+_ASCII = ("|-- ", "`-- ", "|   ", "    ")
+MOST_REASONS = 12
+"""So many ways to a package are printed; ``--verbose`` prints all."""
+
+
+@command("tree")
+@click.argument("name", type=EnvironmentName(), metavar="NAME")
+@click.argument("package", required=False, metavar="[PACKAGE]")
+@click.option("--platform", metavar="P", help="Platform; the first of the lock by default.")
+@click.option("--group", "groups", multiple=True, metavar="G", help="Draw the base and this group only.")
+@click.option("--depth", type=click.IntRange(min=0), metavar="N", help="Draw at most N levels below the roots.")
+@click.option("--invert", is_flag=True, help="Draw below each package who requires it.")
+def tree(
+    ui: Ui,
+    name: str,
+    package: str | None,
+    *,
+    platform: str | None,
+    groups: tuple[str, ...],
+    depth: int | None,
+    invert: bool,
+) -> None:
+    """Show the packages of a lock as a tree.
+
+    From the requirements of the spec down, or from PACKAGE. (*) marks packages whose dependencies stand further up.
+    """
+    project = open_project(ui.common.project)
+    lock = read_lock(project, project.find(name))
+    drawn = tree_of(lock, package=package, platform=platform, groups=groups, depth=depth, invert=invert)
+    if ui.json_wanted:
+        ui.json(_tree_as_json(drawn))
+        return
+    ui.out(f"{drawn.environment} on {drawn.platform}")
+    for line in _tree_lines(drawn, _UNICODE if ui.unicode else _ASCII):
+        ui.out(line)
+    if drawn.other_platforms and platform is None:
+        ui.note(f"the lock also holds for {', '.join(drawn.other_platforms)}; --platform chooses")
+
+
+def _tree_lines(drawn: Tree, glyphs: tuple[str, str, str, str]) -> Iterator[str]:
+    fork, end, through, blank = glyphs
+    above: list[bool] = []  # for each level: was the last line on it the last of its branches?
+    for row in drawn.rows:
+        if row.depth == 0:
+            above = []
+            yield _tree_label(row)
+            continue
+        del above[row.depth - 1 :]
+        lead = "".join(blank if last else through for last in above)
+        above.append(row.last)
+        yield lead + (end if row.last else fork) + _tree_label(row)
+
+
+def _tree_label(row: TreeRow) -> str:
+    facts = [
+        row.requirement,
+        f"extra {row.extra}" if row.extra else "",
+        f"group {', '.join(row.groups)}" if row.groups and row.depth == 0 else "",
+    ]
+    shown = "; ".join(fact for fact in facts if fact and fact != row.name)
+    label = f"{row.name} {row.version}" + (f" ({shown})" if shown else "")
+    return f"{label} (*)" if row.repeated else label
+
+
+def _tree_as_json(drawn: Tree) -> dict[str, Any]:
+    return {
+        "environment": drawn.environment,
+        "platform": drawn.platform,
+        "rows": [
+            {
+                "depth": row.depth,
+                "name": row.name,
+                "version": row.version,
+                "requirement": row.requirement or None,
+                "extra": row.extra,
+                "groups": list(row.groups),
+                "repeated": row.repeated,
+            }
+            for row in drawn.rows
+        ],
+    }
+
+
+@command("why")
+@click.argument("name", type=EnvironmentName(), metavar="NAME")
+@click.argument("package", metavar="PACKAGE")
+def why(ui: Ui, name: str, package: str) -> None:
+    """Explain why a package is locked, and at this version.
+
+    The ways that lead to it from the spec, where its file comes from, and which requirements hold it where it is.
+    """
+    project = open_project(ui.common.project)
+    head = project.find(name)
+    reports = reports_of(read_lock(project, head), project.spec(head), package)
+    if ui.json_wanted:
+        from envsolver.cli.report import plain
+
+        ui.json({"environment": head.name, "package": reports[0].name, "versions": plain(reports)})
+        return
+    for position, report in enumerate(reports):
+        if position:
+            ui.out("")
+        for line in _why_lines(ui, report):
+            ui.out(line)
+
+
+def _why_lines(ui: Ui, report: WhyReport) -> Iterator[str]:
+    extras = f"[{','.join(report.extras)}]" if report.extras else ""
+    yield f"{ui.style(f'{report.name}{extras} {report.version}', '1')} on {', '.join(report.targets)}"
+    for artefact in report.artefacts:
+        yield from _artefact_lines(artefact, several=len(report.artefacts) > 1)
+    yield from ("", ui.style("how the spec brings it", "1"))
+    yield from _cut(ui, [_reason_lines(reason, "└─ " if ui.unicode else "`- ") for reason in report.reasons])
+    yield from ("", ui.style("what requires it", "1"))
+    yield from _cut(ui, [[f"  {text}"] for text in report.required_by])
+    yield from ("", ui.style("what holds it at this version", "1"))
+    if report.held_by:
+        yield from _cut(ui, [[f"  {text}"] for text in report.held_by])
+    else:
+        yield "  nothing in the lock: it was the best version that fitted when it was locked"
+
+
+def _cut(ui: Ui, blocks: list[list[str]]) -> Iterator[str]:
+    shown = blocks if ui.verbose else blocks[:MOST_REASONS]
+    for block in shown:
+        yield from block
+    if len(shown) < len(blocks):
+        yield f"  and {len(blocks) - len(shown)} more; --verbose shows all"
+
+
+def _artefact_lines(artefact: Artefact, *, several: bool) -> Iterator[str]:
+    on = f" for {', '.join(artefact.targets)}" if several and artefact.targets else ""
+    name = f" {artefact.filename}" if artefact.filename and not artefact.source.endswith(artefact.filename) else ""
+    yield f"  from {artefact.source}:{name}{on}" if name else f"  from {artefact.source}{on}"
+    facts = [
+        f"sha256 {artefact.sha256[:16]}" if artefact.sha256 else "",
+        size(artefact.size) if artefact.size is not None else "",
+        f"uploaded {artefact.uploaded[:10]}" if artefact.uploaded else "",
+        f"requirements {artefact.requirements}" if artefact.requirements != "seen" else "",
+        artefact.provenance if artefact.provenance != "seen" else "",
+    ]
+    shown = ", ".join(fact for fact in facts if fact)
+    if shown:
+        yield f"    {shown}"
+
+
+def _reason_lines(reason: Reason, glyph: str) -> list[str]:
+    group = f" (group {reason.group})" if reason.group else ""
+    lines = [f"  {reason.place}: {reason.requirement}{group}"]
+    for level, hop in enumerate(reason.hops):
+        extra = f" (extra {hop.extra})" if hop.extra else ""
+        lines.append(f"  {' ' * (3 * level)}{glyph}{hop.name} {hop.version} requires {hop.requires}{extra}")
+    return lines

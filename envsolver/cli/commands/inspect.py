@@ -1,0 +1,224 @@
+"""``envsolver list`` and ``envsolver show``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from envsolver.app.inspecting import environments, summary
+from envsolver.app.project import open_project
+from envsolver.cli.base import EnvironmentName, command
+from envsolver.cli.text import count, fill, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from envsolver.app.inspecting import EnvironmentRow, Summary
+    from envsolver.cli.ui import Ui
+    from envsolver.model.spec import GpuSpec, Spec, SpecRequirement
+
+__all__ = ["list_", "show"]
+
+_LABEL = 12
+
+
+@command("list")
+def list_(ui: Ui) -> int:
+    """List the environments of the project.
+
+    LOCK says how the lock stands to the spec: current, stale, missing or unreadable.
+    """
+    project = open_project(ui.common.project)
+    rows = environments(project)
+    if ui.json_wanted:
+        ui.json({"project": str(project.root), "environments": [_row_as_json(row) for row in rows]})
+    elif rows:
+        cells = [_cells(row) for row in rows]
+        head = ("NAME", "STATUS", "PYTHON", "PLATFORMS", "GPU", "LOCK", "TITLE")
+        ui.out(table(cells, head=head, width=ui.width if ui.terminal else None))
+    else:
+        ui.say("the project has no environments: write a spec into specs/")
+    bad = [row for row in rows if row.problems]
+    if not ui.json_wanted:
+        for row in bad:
+            ui.error("\n".join(str(problem) for problem in row.problems))
+    return 2 if bad else 0
+
+
+def _cells(row: EnvironmentRow) -> tuple[str, ...]:
+    spec = row.spec
+    if spec is None:
+        return (row.head.name, row.head.status, "-", "-", "-", "-", "(the spec cannot be used)")
+    return (
+        spec.name,
+        spec.status,
+        spec.python,
+        ",".join(spec.platforms),
+        _gpu(spec.gpu) or "-",
+        row.lock or "-",
+        spec.title or "",
+    )
+
+
+def _gpu(gpu: GpuSpec | None) -> str:
+    return f"{gpu.backend} {gpu.version or ''}".strip() if gpu is not None else ""
+
+
+def _row_as_json(row: EnvironmentRow) -> dict[str, Any]:
+    from envsolver.cli.report import plain
+
+    spec = row.spec
+    return {
+        "name": row.head.name,
+        "aliases": list(row.head.aliases),
+        "title": row.head.title,
+        "status": row.head.status,
+        "path": row.head.path,
+        "python": spec.python if spec else None,
+        "platforms": list(spec.platforms) if spec else [],
+        "gpu": plain(spec.gpu) if spec else None,
+        "groups": list(spec.groups) if spec else [],
+        "lock": row.lock,
+        "problems": plain(row.problems),
+    }
+
+
+@command("show")
+@click.argument("name", type=EnvironmentName(), metavar="NAME")
+def show(ui: Ui, name: str) -> None:
+    """Show all that is known of one environment.
+
+    What its spec says with all bases applied, what cannot be had from an index, and how its lock stands to it.
+    """
+    project = open_project(ui.common.project)
+    found = summary(project, name)
+    if ui.json_wanted:
+        ui.json(_summary_as_json(found))
+    else:
+        ui.out("\n".join(_summary_lines(ui, found)))
+
+
+def _summary_lines(ui: Ui, found: Summary) -> Iterator[str]:
+    spec = found.spec
+
+    def field(label: str, text: str | None) -> Iterator[str]:
+        if text:
+            first = f"{label}:".ljust(_LABEL)
+            yield ui.style(first, "2") + fill(text, width=ui.width, indent=" " * _LABEL, first=first)[len(first) :]
+
+    yield ui.style(spec.name, "1") + (f": {spec.title}" if spec.title else "")
+    if spec.description:
+        yield fill(spec.description, width=ui.width)
+    yield ""
+    yield from field("aliases", ", ".join(spec.aliases))
+    yield from field("status", spec.status)
+    yield from field("python", spec.python)
+    yield from field("platforms", ", ".join(spec.platforms))
+    yield from field("system", "\n".join(_systems(spec)))
+    yield from field("gpu", "\n".join(_gpu_lines(spec.gpu)) if spec.gpu else None)
+    yield from field("base image", spec.base_image)
+    yield from field("as of", spec.as_of)
+    yield from field("spec", ", ".join(spec.files) or found.path)
+    yield from field("lock", _lock_text(found))
+    for index in spec.indexes:
+        yield from field("index", "\n".join(_index_lines(index)))
+    yield from _sections(ui, spec)
+
+
+def _index_lines(index: Any) -> Iterator[str]:
+    on = f" on {', '.join(index.platforms)}" if index.platforms else ""
+    yield f"{index.alias} {index.url} ({index.kind}){on}"
+    if index.frozen:
+        yield f"  recorded in {index.frozen}"
+    if index.packages:
+        yield f"  for {', '.join(index.packages)}"
+
+
+def _sections(ui: Ui, spec: Spec) -> Iterator[str]:
+    yield from _requirement_section(ui, "requirements", [r for r in spec.requirements if not r.group])
+    described = {group.name: group for group in spec.group_specs}
+    for group in spec.groups:
+        title = f"group {group}"
+        about = described.get(group)
+        if about is not None and about.description:
+            title += f": {about.description}"
+        yield from _requirement_section(ui, title, [r for r in spec.requirements if r.group == group])
+        if about is not None and about.build_notes:
+            yield fill(f"to build it: {about.build_notes}", width=ui.width, indent="    ", first="  ")
+    for members in spec.exclusive:
+        yield fill(f"  groups that exclude each other: {', '.join(members)}", width=ui.width, indent="    ")
+    yield from _requirement_section(ui, "constraints", spec.constraints)
+    yield from _requirement_section(ui, "overrides", spec.overrides)
+    if spec.imports:
+        yield from ("", ui.style("import checks", "1"))
+        names = ", ".join(check.module + (f" ({check.group})" if check.group else "") for check in spec.imports)
+        yield fill(names, width=ui.width, indent="  ", first="  ")
+    if spec.notes:
+        yield from ("", ui.style("notes", "1"))
+        for note in spec.notes:
+            yield fill(f"{note.subject}: {note.text}", width=ui.width, indent="    ", first="  ")
+    if spec.extra:
+        yield from ("", ui.style("labels", "1"))
+        for key, value in spec.extra.items():
+            yield fill(f"{key}: {value}", width=ui.width, indent="    ", first="  ")
+
+
+def _requirement_section(
+    ui: Ui, title: str, requirements: list[SpecRequirement] | tuple[SpecRequirement, ...]
+) -> Iterator[str]:
+    if not requirements:
+        return
+    yield from ("", ui.style(title, "1"))
+    wide = min(max(len(requirement.text) for requirement in requirements), 40)
+    for requirement in requirements:
+        yield f"  {requirement.text.ljust(wide)}  {ui.style(str(requirement.origin), '2')}"
+        if requirement.reason:
+            yield fill(requirement.reason, width=ui.width, indent="    ", first="    ")
+
+
+def _systems(spec: Spec) -> Iterator[str]:
+    for system in spec.systems:
+        facts = [
+            system.os or "",
+            f"glibc {system.glibc}" if system.glibc else "",
+            f"macOS {system.macos}" if system.macos else "",
+        ]
+        on = f" on {', '.join(system.platforms)}" if system.platforms else ""
+        text = ", ".join(fact for fact in facts if fact)
+        if text:
+            yield text + on
+
+
+def _gpu_lines(gpu: GpuSpec) -> Iterator[str]:
+    facts = [
+        _gpu(gpu),
+        f"driver {gpu.driver} or newer" if gpu.driver else "",
+        f"architectures {', '.join(gpu.architectures)}" if gpu.architectures else "",
+    ]
+    yield "; ".join(fact for fact in facts if fact)
+    for allowed in gpu.allow:
+        yield f"{allowed.package} may be built for {allowed.cuda}: {allowed.reason}"
+
+
+def _lock_text(found: Summary) -> str:
+    if found.freshness == "missing":
+        return f"missing; `envsolver lock {found.spec.name}` makes it"
+    counts = ", ".join(f"{count(number, 'package')} for {target}" for target, number in found.counts)
+    lines = [f"{found.lock_path}, {found.freshness}" + (f", {counts}" if counts else ""), *found.reasons]
+    return "\n".join(lines)
+
+
+def _summary_as_json(found: Summary) -> dict[str, Any]:
+    from envsolver.cli.report import plain
+
+    return {
+        "spec": plain(found.spec),
+        "path": found.path,
+        "lock": {
+            "path": found.lock_path,
+            "state": found.freshness,
+            "reasons": list(found.reasons),
+            "packages": dict(found.counts),
+        },
+    }

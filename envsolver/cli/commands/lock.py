@@ -1,0 +1,187 @@
+"""``envsolver lock``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from envsolver.app import locking
+from envsolver.app.project import open_project
+from envsolver.cli.base import EnvironmentName, command
+from envsolver.cli.text import count, duration
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envsolver.app.locking import LockOutcome
+    from envsolver.app.project import Project
+    from envsolver.cli.ui import Ui
+
+__all__ = ["lock"]
+
+MOST_CHANGES = 40
+"""So many moved packages are listed; ``--verbose`` lists all."""
+
+
+@command("lock")
+@click.argument("names", nargs=-1, type=EnvironmentName(), metavar="[NAME]...")
+@click.option("--all", "every", is_flag=True, help="Lock every environment of the project.")
+@click.option("--check", "only_check", is_flag=True, help="Write nothing; exit 1 if a lock is not up to date.")
+@click.option("--refresh", is_flag=True, help="Ask the indexes again, even where the cache is fresh.")
+@click.option("--upgrade", is_flag=True, help="Take the newest versions; keep none of the old lock.")
+@click.option(
+    "--upgrade-package",
+    "upgrade_packages",
+    multiple=True,
+    metavar="X[==V]",
+    help="Let the version of X move (to V); may be given more than once.",
+)
+def lock(
+    ui: Ui,
+    names: tuple[str, ...],
+    *,
+    every: bool,
+    only_check: bool,
+    refresh: bool,
+    upgrade: bool,
+    upgrade_packages: tuple[str, ...],
+) -> int:
+    """Resolve environments and write their locks.
+
+    For each NAME writes locks/NAME.lock.toml and locks/NAME.requirements.txt, if the spec has changed since they were
+    made. Versions in the old lock stay unless they must move; --upgrade and --upgrade-package let them.
+    """
+    if only_check and (refresh or upgrade or upgrade_packages):
+        raise click.UsageError("--check solves nothing: --refresh and --upgrade do not go with it")
+    project = open_project(ui.common.project)
+    heads = project.select(names, every=every)
+    several = len(heads) > 1
+    if only_check:
+        outcomes = locking.check(project, heads)
+        for outcome in outcomes:
+            _tell(ui, outcome, several=several)
+    else:
+        options = locking.LockOptions(
+            offline=ui.common.offline, refresh=refresh, upgrade=upgrade, upgrade_packages=upgrade_packages
+        )
+        # Outcomes are told at the end, in the order asked for: the live line is gone then, and the output is the
+        # same in every run.
+        with ui.progress() as progress:
+            outcomes = locking.lock(project, heads, options, progress)
+        for outcome in outcomes:
+            _tell(ui, outcome, several=several)
+    return _finish(ui, project, outcomes)
+
+
+def _finish(ui: Ui, project: Project, outcomes: Sequence[LockOutcome]) -> int:
+    failed = [outcome.error for outcome in outcomes if outcome.error is not None]
+    stale = [outcome for outcome in outcomes if outcome.status == "stale"]
+    status = max((error.exit_code for error in failed), default=1 if stale else 0)
+    hint = None
+    if stale:
+        hint = f"run `envsolver lock {' '.join(outcome.name for outcome in stale)}`"
+    if ui.json_wanted:
+        from envsolver.cli.report import error_document, error_object
+
+        document: dict[str, Any] = {
+            "project": str(project.root),
+            "environments": [_as_json(project, outcome) for outcome in outcomes],
+        }
+        if len(failed) == 1 and len(outcomes) == 1:
+            document["error"] = error_object(failed[0])
+        elif failed:
+            message = f"{count(len(failed), 'environment')} of {len(outcomes)} failed"
+            document |= error_document("several-failed", message, None, {})
+        elif stale:
+            message = f"{count(len(stale), 'lock')} of {len(outcomes)} would change"
+            document |= error_document("check-failed", message, hint, {})
+        ui.json(document)
+    elif hint:
+        ui.hint(hint)
+    return status
+
+
+def _tell(ui: Ui, outcome: LockOutcome, *, several: bool) -> None:
+    if ui.json_wanted:
+        return
+    prefix = f"{outcome.name}: " if several else ""
+    if outcome.error is not None:
+        ui.error(f"{prefix}{outcome.error}")
+        if outcome.error.hint:
+            ui.hint(outcome.error.hint)
+    elif outcome.status == "stale":
+        ui.error(f"{outcome.name} is not up to date: {'; '.join(outcome.reasons)}")
+    elif outcome.status == "up-to-date":
+        ui.say(f"{outcome.name} is up to date")
+    else:
+        for path in (outcome.lock_path, outcome.requirements_path):
+            ui.wrote(path, changed=path in outcome.written)
+        if outcome.packages:
+            ui.say(f"{prefix}{_packages(outcome)}")
+        _tell_changes(ui, outcome)
+        for note in outcome.notes:
+            ui.note(f"{prefix}{note}")
+    if ui.verbose:
+        _tell_details(ui, outcome)
+
+
+def _packages(outcome: LockOutcome) -> str:
+    return ", ".join(f"{count(number, 'package')} for {target}" for target, number in outcome.packages)
+
+
+def _tell_changes(ui: Ui, outcome: LockOutcome) -> None:
+    if outcome.diff is None:
+        return
+    from envsolver.app.comparing import diff_text
+
+    lines = diff_text(outcome.diff).splitlines()
+    shown = lines if ui.verbose else lines[:MOST_CHANGES]
+    for line in shown:
+        ui.say(f"  {line}")
+    if len(shown) < len(lines):
+        ui.say(f"  and {len(lines) - len(shown)} more; --verbose lists all")
+
+
+def _tell_details(ui: Ui, outcome: LockOutcome) -> None:
+    for reason in outcome.reasons if outcome.status != "stale" else ():
+        ui.detail(f"  because {reason}")
+    for target, stats in outcome.stats:
+        ui.detail(
+            f"  {target}: {count(stats.rounds, 'round')}, {count(stats.solves, 'solve')}, "
+            f"{count(stats.records, 'record')}, metadata of {count(stats.metadata_read, 'file')}"
+        )
+    if outcome.timings:
+        ui.detail("  time: " + ", ".join(f"{stage} {duration(seconds)}" for stage, seconds in outcome.timings))
+
+
+def _as_json(project: Project, outcome: LockOutcome) -> dict[str, Any]:
+    from envsolver.cli.report import error_object
+
+    diff = None
+    if outcome.diff is not None:
+        from envsolver.app.comparing import diff_data
+
+        diff = diff_data(outcome.diff)
+    return {
+        "name": outcome.name,
+        "status": outcome.status,
+        "reasons": list(outcome.reasons),
+        "lock": project.relative(outcome.lock_path),
+        "requirements": project.relative(outcome.requirements_path),
+        "written": [project.relative(path) for path in outcome.written],
+        "packages": dict(outcome.packages),
+        "diff": diff,
+        "notes": list(outcome.notes),
+        "stats": {
+            target: {
+                "rounds": stats.rounds,
+                "solves": stats.solves,
+                "records": stats.records,
+                "metadata_read": stats.metadata_read,
+            }
+            for target, stats in outcome.stats
+        },
+        "seconds": {stage: round(seconds, 4) for stage, seconds in outcome.timings},
+        "error": error_object(outcome.error) if outcome.error is not None else None,
+    }

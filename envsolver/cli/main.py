@@ -1,0 +1,134 @@
+"""The entry point: runs one command and turns whatever happens into words and an exit status.
+
+0 done, 1 a check failed, 2 usage or a bad spec, 3 no solution, 4 network, files or a defect of envsolver itself,
+130 interrupted, 141 the reader of a pipe went away.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import click
+
+    from envsolver.cli.ui import Ui
+
+__all__ = ["main"]
+
+EXIT_DEFECT = 4
+EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``envsolver`` with these arguments (default: those of the process) and return its exit status."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    if hasattr(sys.stdout, "reconfigure"):
+        # A title in Greek must not end in a traceback where the output is ASCII.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        status = _run(args)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _drop_output()
+        return EXIT_BROKEN_PIPE
+    return status
+
+
+def _run(args: list[str]) -> int:
+    import click
+
+    from envsolver.cli.base import ReaderGoneError, root
+    from envsolver.model.errors import EnvsolverError
+
+    try:
+        status = root.main(args=args, prog_name="envsolver", standalone_mode=False)
+    except ReaderGoneError:
+        raise BrokenPipeError from None
+    except click.exceptions.NoArgsIsHelpError as error:
+        sys.stderr.write(error.format_message() + "\n")
+        return 2
+    except click.ClickException as error:
+        return _report(_ui(args), "usage", *_usage(error), status=error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        return _report(_ui(args), "interrupted", "interrupted", None, status=EXIT_INTERRUPTED)
+    except EnvsolverError as error:
+        from envsolver.cli.report import facts_of
+
+        return _report(_ui(args), error.code, str(error), error.hint, status=error.exit_code, facts=facts_of(error))
+    except OSError as error:
+        return _report(_ui(args), "file", _os_error(error), None, status=4)
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a traceback is no message for a user
+        return _defect(_ui(args), error)
+    return status if isinstance(status, int) else 0
+
+
+def _ui(args: list[str]) -> Ui:
+    """Return a Ui for an error message: the command line may be what could not be parsed."""
+    from envsolver.cli.ui import Common, Ui
+
+    options = args[: args.index("--")] if "--" in args else args
+    return Ui(
+        Common(
+            json="--json" in options,
+            verbose=bool({"-v", "--verbose"} & set(options)),
+            color="--no-color" not in options and not os.environ.get("NO_COLOR"),
+        )
+    )
+
+
+def _usage(error: click.ClickException) -> tuple[str, str | None]:
+    message = error.format_message()
+    message = message[:1].lower() + message[1:].removesuffix(".")
+    context = getattr(error, "ctx", None)
+    return message, f"`{context.command_path} --help` shows the usage" if context is not None else None
+
+
+def _os_error(error: OSError) -> str:
+    reason = (error.strerror or str(error) or type(error).__name__).lower()
+    if error.filename is None:
+        return reason
+    from envsolver.cli.ui import display_path
+
+    return f"{display_path(os.fsdecode(error.filename))}: {reason}"
+
+
+def _defect(ui: Ui, error: Exception) -> int:
+    message = f"envsolver failed in a way that it should not: {type(error).__name__}: {error}"
+    hint = "this is a defect; please report it with the output of the same command and --verbose"
+    if ui.verbose:
+        import traceback
+
+        from envsolver.cli.text import redact
+
+        sys.stderr.write(redact("".join(traceback.format_exception(error))))
+    return _report(ui, "defect", message, hint, status=EXIT_DEFECT)
+
+
+def _report(
+    ui: Ui, code: str, message: str, hint: str | None, *, status: int, facts: dict[str, Any] | None = None
+) -> int:
+    if ui.json_wanted:
+        from envsolver.cli.report import error_document
+
+        ui.json(error_document(code, message, hint, facts))
+    else:
+        ui.error(message)
+        if hint:
+            ui.hint(hint)
+    return status
+
+
+def _drop_output() -> None:
+    # The interpreter flushes standard output once more at exit; that must not raise again.
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

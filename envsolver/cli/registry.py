@@ -1,0 +1,39 @@
+"""The commands, as data: what ``--help`` and completion show without importing a single command.
+
+Summaries stand here *and* as the first line of each command's docstring; a test keeps them equal.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["COMMANDS", "Entry", "sections"]
+
+
+class Entry(NamedTuple):
+    """Where one command lives: ``attribute`` of ``envsolver.cli.commands.<module>``."""
+
+    section: str
+    module: str
+    attribute: str
+    summary: str
+
+
+COMMANDS: dict[str, Entry] = {
+    "lock": Entry("Lock", "lock", "lock", "Resolve environments and write their locks."),
+    "list": Entry("Look", "inspect", "list_", "List the environments of the project."),
+    "show": Entry("Look", "inspect", "show", "Show all that is known of one environment."),
+    "tree": Entry("Look", "graph", "tree", "Show the packages of a lock as a tree."),
+    "why": Entry("Look", "graph", "why", "Explain why a package is locked, and at this version."),
+    "export": Entry("Use", "export", "export", "Write a lock in the format of another tool."),
+    "schema": Entry("Use", "schema", "schema", "Write the JSON Schema of a spec file."),
+    "cache": Entry("Care", "cache", "cache", "Look after the cache of pages, metadata and files."),
+}
+
+
+def sections() -> dict[str, list[tuple[str, str]]]:
+    """Return ``{section: [(command, summary), …]}`` in the order of the table."""
+    table: dict[str, list[tuple[str, str]]] = {}
+    for name, entry in COMMANDS.items():
+        table.setdefault(entry.section, []).append((name, entry.summary))
+    return table

@@ -1,0 +1,88 @@
+"""Plain text for terminals and pipes: wrapping, tables, counts. Nothing here writes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = ["WIDTH", "count", "duration", "fill", "redact", "size", "table"]
+
+WIDTH = 80
+"""Columns where the output is no terminal."""
+
+
+def fill(text: str, *, width: int, indent: str = "", first: str | None = None) -> str:
+    """Wrap each line of a text to a width; continuation lines get ``indent``, the first one ``first``.
+
+    Words longer than a line (URLs, hashes) stay whole: they are there to be copied.
+    """
+    import textwrap
+
+    lines: list[str] = []
+    lead = indent if first is None else first
+    for line in text.splitlines() or [""]:
+        # Lines that are already indented (explanations, trees) keep their shape.
+        inner = line[: len(line) - len(line.lstrip())]
+        wrapped = textwrap.wrap(
+            line.strip(),
+            width=max(width, 40),
+            initial_indent=lead + inner,
+            subsequent_indent=indent + inner,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        lines += wrapped or [lead.rstrip()]
+        lead = indent
+    return "\n".join(lines)
+
+
+def table(rows: Iterable[Sequence[str]], *, head: Sequence[str], width: int | None = None) -> str:
+    """Return rows as aligned columns, two spaces apart; with ``width`` the last column is cut to fit."""
+    cells = [list(head), *(list(row) for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    lines = []
+    for row in cells:
+        line = "  ".join(cell.ljust(widths[column]) for column, cell in enumerate(row)).rstrip()
+        if width is not None and len(line) > width:
+            line = line[: width - 1].rstrip() + "…"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def count(number: int, noun: str, plural: str | None = None) -> str:
+    """Return ``1 package``, ``2 packages``."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Return seconds for people: ``0.04 s``, ``1.3 s``, ``2 min 5 s``."""
+    if seconds < 1:
+        return f"{seconds:.2f} s"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"
+
+
+def size(bytes_: int) -> str:
+    """Return a number of bytes for people, in decimal units: ``999 B``, ``12.3 MB``."""
+    value = float(bytes_)
+    for unit in ("B", "kB", "MB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} GB"
+
+
+def redact(text: str) -> str:
+    """Remove user and password from every URL of a text (RFC 3986, userinfo).
+
+    The parts that raise errors do this themselves; this is the net below them.
+    """
+    if "@" not in text:
+        return text
+    import re
+
+    return re.sub(r"(?<=://)[^/\s@]*@", "", text)

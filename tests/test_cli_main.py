@@ -1,0 +1,257 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+import pytest
+
+from envsolver import __version__
+from envsolver.cli.base import root
+from envsolver.cli.registry import COMMANDS
+from envsolver.model.errors import EnvsolverError, Problem, SpecError
+from envsolver.model.origin import Origin
+from tests.support.cli import CommandLine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+HEAVY = {
+    "aiohttp",
+    "asyncio",
+    "msgspec",
+    "networkx",
+    "packaging",
+    "rattler",
+    "rich",
+    "tomlkit",
+    "tomllib",
+    "yaml",
+    "envsolver.spec",
+    "envsolver.lock",
+    "envsolver.solve",
+    "envsolver.sources",
+}
+
+
+@pytest.fixture
+def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "specs").mkdir()
+    return CommandLine(tmp_path, capsys)
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
+    """Return a function that makes every command fail with an exception."""
+
+    def fail_with(error: BaseException) -> None:
+        def fail(_project: object) -> None:
+            raise error
+
+        monkeypatch.setattr("envsolver.cli.commands.inspect.open_project", fail)
+
+    return fail_with
+
+
+def loaded_by(code: str) -> set[str]:
+    script = f"import sys\n{code}\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_start_up_imports_nothing_heavy() -> None:
+    assert "click" not in loaded_by("import envsolver.cli.main")
+    assert not loaded_by("from envsolver.cli.main import main\nmain(['--version'])") & HEAVY
+    assert not loaded_by("from envsolver.cli.main import main\nmain(['--help'])") & HEAVY
+
+
+def test_version(cli: CommandLine) -> None:
+    done = cli("--version")
+    assert (done.status, done.out, done.err) == (0, f"envsolver {__version__}\n", "")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_table_says_what_the_command_says(name: str) -> None:
+    command = root.get_command(click.Context(root), name)
+    assert command is not None
+    assert command.name == name
+    assert (command.help or "").partition("\n")[0] == COMMANDS[name].summary
+    assert len(COMMANDS[name].summary) <= 60
+
+
+def test_help_lists_every_command_with_its_summary_within_80_columns(cli: CommandLine) -> None:
+    done = cli("--help")
+    assert done.status == 0
+    for name, entry in COMMANDS.items():
+        assert any(line.split(None, 1) == [name, entry.summary] for line in done.out.splitlines()), name
+    assert max(map(len, done.out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_the_common_options(cli: CommandLine, name: str) -> None:
+    done = cli(name, "--help")
+    assert done.status == 0
+    for option in ("--project", "--offline", "--json", "--quiet", "--verbose", "--no-color"):
+        assert option in done.out
+    assert max(map(len, done.out.splitlines())) <= 80
+
+
+def test_an_unknown_command_is_answered_with_the_nearest(cli: CommandLine) -> None:
+    done = cli("lokc")
+    assert (done.status, done.out) == (2, "")
+    assert done.err == (
+        "error: there is no command 'lokc'; did you mean 'lock'?\nhint: `envsolver --help` shows the usage\n"
+    )
+
+
+def test_an_unknown_option_is_a_usage_error(cli: CommandLine) -> None:
+    done = cli("list", "--al")
+    assert (done.status, done.out) == (2, "")
+    assert done.err.startswith("error: no such option")
+    assert "`envsolver list --help`" in done.err
+
+
+def test_usage_errors_are_json_where_json_is_asked_for(cli: CommandLine) -> None:
+    done = cli("lokc", "--json")
+    assert done.status == 2
+    assert done.err == ""
+    assert done.json["error"]["code"] == "usage"
+
+
+@pytest.mark.parametrize("args", [("--json", "list"), ("list", "--json")])
+def test_common_options_may_stand_before_and_after_the_command(cli: CommandLine, args: tuple[str, ...]) -> None:
+    assert cli(*args).json["environments"] == []
+
+
+def test_common_options_of_a_nested_command(cli: CommandLine) -> None:
+    for args in (("--json", "cache", "dir"), ("cache", "--json", "dir"), ("cache", "dir", "--json")):
+        assert cli(*args).json["dir"].endswith("envsolver")
+
+
+def test_quiet_and_verbose_exclude_each_other(cli: CommandLine) -> None:
+    done = cli("-q", "list", "-v")
+    assert done.status == 2
+    assert "exclude each other" in done.err
+
+
+def test_no_arguments_show_the_help_and_fail(cli: CommandLine) -> None:
+    done = cli()
+    assert done.status == 2
+    assert done.err.startswith("Usage: envsolver")
+
+
+def test_without_a_project_the_message_says_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CommandLine(tmp_path, capsys)("list")
+    assert done.status == 2
+    assert "specs/" in done.err
+    assert "hint: " in done.err
+
+
+def test_project_option(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cli = CommandLine(tmp_path, capsys)
+    (tmp_path / "there" / "specs").mkdir(parents=True)
+    assert cli("list", "--project", "there", "--json").json["project"] == str(tmp_path / "there")
+    done = cli("list", "--project", "nowhere")
+    assert done.status == 2
+    assert "nowhere" in done.err
+
+
+@pytest.mark.parametrize(("status", "error"), [(4, EnvsolverError("no way", hint="another way"))])
+def test_an_error_is_message_and_hint_on_standard_error(
+    cli: CommandLine, failing: Callable[[BaseException], None], status: int, error: EnvsolverError
+) -> None:
+    failing(error)
+    done = cli("list")
+    assert (done.status, done.out, done.err) == (status, "", "error: no way\nhint: another way\n")
+    done = cli("list", "--json")
+    assert done.err == ""
+    assert done.json == {
+        "error": {"code": "error", "message": "no way", "hint": "another way", "facts": {}},
+    }
+
+
+def test_the_problems_of_a_spec_are_facts(cli: CommandLine, failing: Callable[[BaseException], None]) -> None:
+    failing(SpecError([Problem("is wrong", Origin("specs/a.yaml", 3), "be right")]))
+    done = cli("list", "--json")
+    assert done.status == 2
+    assert done.json["error"]["code"] == "bad-spec"
+    assert done.json["error"]["facts"] == {
+        "problems": [{"path": "specs/a.yaml", "line": 3, "message": "is wrong", "hint": "be right"}]
+    }
+    assert cli("list").err == "error: specs/a.yaml:3: is wrong (be right)\n"
+
+
+def test_a_defect_shows_its_traceback_only_when_asked(
+    cli: CommandLine, failing: Callable[[BaseException], None]
+) -> None:
+    failing(RuntimeError("of https://user:secret@example.invalid/simple"))
+    done = cli("list")
+    assert done.status == 4
+    assert done.err.startswith("error: envsolver failed in a way that it should not: RuntimeError:")
+    assert "Traceback" not in done.err
+    assert "--verbose" in done.err
+    loud = cli("list", "--verbose")
+    assert "Traceback" in loud.err
+    document = cli("list", "--json")
+    assert document.json["error"]["code"] == "defect"
+    for run in (done, loud, document):
+        assert "secret" not in run.out + run.err
+
+
+def test_an_error_of_the_system_is_no_defect(cli: CommandLine, failing: Callable[[BaseException], None]) -> None:
+    failing(PermissionError(13, "Permission denied", str(cli.root / "specs")))
+    done = cli("list")
+    assert (done.status, done.err) == (4, "error: specs: permission denied\n")
+
+
+def test_an_interrupt_ends_quietly(cli: CommandLine, failing: Callable[[BaseException], None]) -> None:
+    failing(KeyboardInterrupt())
+    done = cli("list")
+    assert done.status == 130
+    assert "error: interrupted" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "specs").mkdir()
+    command = [sys.executable, "-m", "envsolver", "--project", str(tmp_path), "schema"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 141
+
+
+def test_output_that_the_encoding_cannot_carry_is_escaped(tmp_path: Path) -> None:
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs" / "a.yaml").write_text(
+        'python: "3.11"\nplatforms: [linux-64]\ntitle: Ωmega\npip: []\n', encoding="utf-8"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "envsolver", "list"],
+        cwd=tmp_path,
+        capture_output=True,
+        env={"PYTHONIOENCODING": "ascii", "PATH": ""},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert rb"\u03a9mega" in done.stdout
+
+
+def test_json_keeps_letters(cli: CommandLine) -> None:
+    cli.spec("a", 'python: "3.11"\nplatforms: [linux-64]\ntitle: Ωmega\npip: []\n')
+    done = cli("list", "--json")
+    assert "Ωmega" in done.out
+    document: Any = json.loads(done.out)
+    assert document["environments"][0]["title"] == "Ωmega"
