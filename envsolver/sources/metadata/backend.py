@@ -37,9 +37,15 @@ def prepare_metadata(source: Path, timeout_s: float, stop: Stop) -> bytes:
     Raises:
         BackendFailedError: the environment cannot be made, or the backend fails, or takes too long.
     """
-    from build import BuildBackendException, BuildException, FailedProcessError, ProjectBuilder
+    import warnings
+
+    import pyproject_hooks
+    from build import BuildBackendException, BuildException, FailedProcessError, ProjectBuilder, TypoWarning
     from build.env import DefaultIsolatedEnv
 
+    # What backends have to say about an author's settings is nothing that a user of the package can act on.
+    warnings.simplefilter("ignore", getattr(pyproject_hooks, "BuildBackendWarning", TypoWarning))
+    warnings.simplefilter("ignore", TypoWarning)
     run = _Runner(time.monotonic() + timeout_s, stop)
     try:
         with TemporaryDirectory(prefix="envsolver-") as out, DefaultIsolatedEnv() as env:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import MetadataUnusableError
-from envsolver.sources.metadata.core import declared_requirements, parse_core_metadata
+from envsolver.sources.metadata.core import IdentityError, declared_requirements, parse_core_metadata
 from envsolver.sources.metadata.project_table import read_toml, static_project
 from envsolver.sources.metadata.requires_txt import parse_requires_txt
 
@@ -45,6 +45,7 @@ class Evidence:
         self._pyproject: dict[str, Any] | None = None
         self._requires_txt: bytes | None = None
         self._egg_info = False
+        self._foreign = False
         self._listed: bool | None = None
 
     def wants(self, path: str) -> bool:
@@ -73,6 +74,8 @@ class Evidence:
             MetadataUnusableError: a requirement cannot be read.
         """
         found = self._pkg_info
+        if self._foreign:
+            return None
         if found is not None and found.metadata_version >= _STATIC_SINCE and not found.dynamic & _PROMISED:
             return replace(found, metadata=replace(found.metadata, source="sdist-static"))
         if found is not None and found.metadata.requires_dist:
@@ -80,9 +83,8 @@ class Evidence:
         if self._pyproject is not None:
             version = self._version or (found.version if found else None)
             static = static_project(self._pyproject, filename=self._filename, name=self._name, version=version)
-            # Where a PKG-INFO has told the version, the table need not: it is dynamic more often than not.
-            if static is not None and (found is not None or static.version_is_static):
-                return static.declared
+            if static is not None:
+                return static
         if found is None:
             return None
         if self._requires_txt is not None:
@@ -113,8 +115,12 @@ class Evidence:
                 name=self._name,
                 version=self._version,
             )
+        except IdentityError:
+            # Not the project or version that the file name says: only its backend can tell which it is.
+            self._foreign = True
         except MetadataUnusableError:
-            return None
+            pass
+        return None
 
     def _claimed(self, found: Declared, requires_txt: bytes) -> Declared | None:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from envsolver.model.candidate import Metadata, normalize_name
@@ -12,17 +11,9 @@ from envsolver.sources.metadata.requires_txt import with_condition
 if TYPE_CHECKING:
     from envsolver.model.candidate import Name
 
-__all__ = ["StaticProject", "read_toml", "static_project"]
+__all__ = ["read_toml", "static_project"]
 
 _DECISIVE = frozenset({"dependencies", "optional-dependencies", "requires-python"})
-
-
-@dataclass(frozen=True, slots=True)
-class StaticProject:
-    """What a table fixes; ``version_is_static`` is False where the version was told by something else."""
-
-    declared: Declared
-    version_is_static: bool
 
 
 def read_toml(content: bytes) -> dict[str, Any] | None:
@@ -35,16 +26,14 @@ def read_toml(content: bytes) -> dict[str, Any] | None:
         return None
 
 
-def static_project(
-    pyproject: dict[str, Any], *, filename: str, name: Name, version: str | None
-) -> StaticProject | None:
+def static_project(pyproject: dict[str, Any], *, filename: str, name: Name, version: str | None) -> Declared | None:
     """Return the metadata that any wheel of the project will have; None if its backend may make up others.
 
     Args:
         pyproject: the parsed file.
         filename: of the sdist, for messages.
         name: canonical name that the table must have.
-        version: version that it must have if it has one; None if any will do.
+        version: version that the file name or a PKG-INFO tells; then the table need not have one. None if it must.
 
     Raises:
         MetadataUnusableError: a requirement cannot be read.
@@ -70,8 +59,7 @@ def static_project(
         provides_extra=tuple(dict.fromkeys(map(normalize_name, extras))),
         repaired=tuple(repaired),
     )
-    declared = Declared(version=found, metadata_version=(0, 0), dynamic=frozenset(), metadata=metadata)
-    return StaticProject(declared, "version" in project)
+    return Declared(version=found, metadata_version=(0, 0), dynamic=frozenset(), metadata=metadata)
 
 
 def _fields(project: dict[str, Any], name: Name) -> tuple[list[str], list[str], str | None]:

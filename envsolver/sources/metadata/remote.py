@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from envsolver.sources.metadata.zipdir import Member
     from envsolver.sources.reply import Reply
 
-__all__ = ["ByteSource", "check_digest", "download", "open_bytes", "refuse_status", "zip_member", "zip_members"]
+__all__ = [
+    "ByteSource",
+    "check_digest",
+    "check_length",
+    "download",
+    "open_bytes",
+    "refuse_status",
+    "zip_member",
+    "zip_members",
+]
 
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 _NO_RANGES = frozenset({200, 400, 405, 416, 501})
@@ -91,10 +100,10 @@ async def download(http: Http, file: File, sink: IO[bytes]) -> tuple[str, int]:
             refuse_status(file, stream.status)
         async for chunk in stream.chunks:
             size += len(chunk)
-            if size > (file.size or MAX_WHOLE_FILE):
-                raise MetadataUnusableError(file.filename, f"the server sends more than {size - 1:,} bytes")
+            check_length(file, size, complete=False)
             digest.update(chunk)
             sink.write(chunk)
+    check_length(file, size, complete=True)
     check_digest(file, digest.hexdigest())
     return digest.hexdigest(), size
 
@@ -194,6 +203,19 @@ def _span(reply: Reply, file: File) -> tuple[int, int]:
     if match is None or int(match[2]) - int(match[1]) + 1 != len(reply.body):
         raise NetworkError(f"{redact(file.url)}: the server sent a range without saying which")
     return int(match[1]), int(match[3])
+
+
+def check_length(file: File, length: int, *, complete: bool) -> None:
+    """Compare how much of a file has come with what its index says, or with what can be.
+
+    Raises:
+        MetadataUnusableError: there is more, or, once complete, less.
+    """
+    limit = file.size or MAX_WHOLE_FILE
+    if length > limit:
+        raise MetadataUnusableError(file.filename, f"the server sends more than {limit:,} bytes")
+    if complete and file.size and length < file.size:
+        raise MetadataUnusableError(file.filename, f"the index says {file.size:,} bytes, the server sends {length:,}")
 
 
 def check_digest(file: File, found: str) -> None:

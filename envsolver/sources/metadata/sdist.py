@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING
 
 from envsolver.model.errors import MetadataUnusableError
 from envsolver.sources.metadata.evidence import Evidence
-from envsolver.sources.metadata.limits import MAX_METADATA, MAX_WHOLE_FILE
-from envsolver.sources.metadata.remote import check_digest, open_bytes, refuse_status, zip_member, zip_members
+from envsolver.sources.metadata.limits import MAX_METADATA
+from envsolver.sources.metadata.remote import (
+    check_digest,
+    check_length,
+    open_bytes,
+    refuse_status,
+    zip_member,
+    zip_members,
+)
 from envsolver.sources.metadata.tarhead import TAR_SUFFIXES, TarError, TarHead
 from envsolver.sources.metadata.zipdir import ArchiveError
 
@@ -47,13 +54,13 @@ async def _from_tar(http: Http, file: File, evidence: Evidence) -> Declared | No
             refuse_status(file, stream.status)
         async for chunk in stream.chunks:
             size += len(chunk)
-            if size > (file.size or MAX_WHOLE_FILE):
-                raise MetadataUnusableError(file.filename, f"the server sends more than {size - len(chunk):,} bytes")
+            check_length(file, size, complete=False)
             digest.update(chunk)
             for path, content in head.feed(chunk):
                 evidence.add(path, content)
                 if (declared := evidence.verdict(complete=False)) is not None:
                     return declared
+    check_length(file, size, complete=True)
     check_digest(file, digest.hexdigest())
     if not head.ended:
         raise TarError("it breaks off before its end")

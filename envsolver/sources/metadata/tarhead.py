@@ -62,6 +62,7 @@ class TarHead:
         self._decompressor = next(make() for suffix, make in TAR_SUFFIXES.items() if filename.lower().endswith(suffix))
         self._wanted = wanted
         self._buffer = bytearray()
+        self._header: _Header | None = None
         self._skip = 0
         self._unpacked = 0
         self._members = 0
@@ -92,7 +93,7 @@ class TarHead:
             dropped = min(self._skip, len(self._buffer))
             del self._buffer[:dropped]
             self._skip -= dropped
-            member = None if self._skip else self._next_header()
+            self._header = member = self._header or (None if self._skip else self._next_header())
             if member is None:
                 return
             if member.path and self._wanted(member.path):
@@ -104,7 +105,7 @@ class TarHead:
             self._members += 1
             if self._members > MAX_MEMBERS:
                 raise TarError(f"it has more than {MAX_MEMBERS:,} members")
-            self._skip = member.next
+            self._header, self._skip = None, member.next
 
     def _next_header(self) -> _Header | None:
         if len(self._buffer) < tarfile.BLOCKSIZE:
@@ -113,7 +114,7 @@ class TarHead:
             self.ended = True
             return None
         try:
-            with tarfile.open(fileobj=io.BytesIO(self._buffer), mode="r:") as archive:
+            with tarfile.open(fileobj=io.BytesIO(self._buffer[:_MAX_HEADER]), mode="r:") as archive:
                 info = archive.next()
         except (tarfile.TarError, ValueError, OverflowError) as error:
             # tarfile does not tell a cut header from a bad one.

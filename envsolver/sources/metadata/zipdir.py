@@ -80,14 +80,14 @@ def find_directory(tail: bytes, total: int) -> Directory | None:
     Raises:
         ArchiveError: not a zip, one that spans disks, or one with bytes where none should be.
     """
-    if len(tail) < _END.size:
-        raise ArchiveError("too short for a zip archive")
     first = total - len(tail)
-    at = len(tail) - _END.size
-    if tail[at : at + 4] != b"PK\5\6" or tail[-2:] != b"\0\0":
-        if first and len(tail) < MAX_END:
+    if len(tail) < _END.size:
+        if first:
             return None
-        at = _find_end(tail)
+        raise ArchiveError("too short for a zip archive")
+    at = _find_end(tail, whole=not first)
+    if at is None:
+        return None
     _, disk, start_disk, count_here, count, size, start, _ = _END.unpack_from(tail, at)
     end = first + at
     if 0xFFFFFFFF in (size, start) or 0xFFFF in (count, count_here):
@@ -119,7 +119,10 @@ def find_members(data: bytes, directory: Directory, wanted: Callable[[bytes], bo
             raise ArchiveError("its central directory is damaged")
         name_length, extra_length, comment_length = lengths(data, position + 28)
         stop = position + _ENTRY.size + name_length + extra_length + comment_length
-        if wanted(data[position + _ENTRY.size : position + _ENTRY.size + name_length]):
+        path = data[position + _ENTRY.size : position + _ENTRY.size + name_length]
+        if b"\0" in path:  # zipfile cuts the path there: another member might become METADATA
+            raise ArchiveError("the path of a member has a NUL in it")
+        if wanted(path):
             members.append(_member(data[position:stop], name_length, extra_length, directory))
         position = stop
     if position != len(data):
@@ -158,7 +161,12 @@ def read_member(member: Member, data: bytes, limit: int) -> bytes | None:
         raise ArchiveError(f"{member.path} cannot be unpacked: {error}") from None
 
 
-def _find_end(tail: bytes) -> int:
+def _find_end(tail: bytes, *, whole: bool) -> int | None:
+    at = len(tail) - _END.size
+    if tail[at : at + 4] == b"PK\5\6" and tail[-2:] == b"\0\0":
+        return at
+    if not whole and len(tail) < MAX_END:
+        return None
     at = tail.rfind(b"PK\5\6")
     if at < 0 or at + _END.size > len(tail):
         raise ArchiveError("not a zip archive")
