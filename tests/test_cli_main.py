@@ -154,9 +154,7 @@ def test_without_a_project_the_message_says_what_to_do(
     assert "hint: " in done.err
 
 
-def test_project_option(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_project_option(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     cli = CommandLine(tmp_path, capsys)
     (tmp_path / "there" / "specs").mkdir(parents=True)

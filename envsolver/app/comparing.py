@@ -1,8 +1,76 @@
-"""What differs between two states of a lock."""
+"""What differs between two states of a lock: the one on disk and an older one, from a file or from git."""
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from envsolver.app.files import read_text
+from envsolver.app.lockfile import read_lock
 from envsolver.lock.diff import LockDiff, diff_locks
 from envsolver.lock.difftext import diff_data, diff_markdown, diff_text
+from envsolver.lock.reader import loads
+from envsolver.model.errors import FileError, UsageError
 
-__all__ = ["LockDiff", "diff_data", "diff_locks", "diff_markdown", "diff_text"]
+if TYPE_CHECKING:
+    from envsolver.app.project import Environment, Project
+    from envsolver.lock.model import Lock
+
+__all__ = ["LockDiff", "compare", "diff_data", "diff_markdown", "diff_text"]
+
+
+def compare(project: Project, environment: Environment, origin: str) -> LockDiff:
+    """Return what differs between an older state of a lock and the one on disk.
+
+    Args:
+        project: of the environment.
+        environment: whose lock is meant.
+        origin: a lock file, else a revision of the git repository that the project lies in.
+
+    Raises:
+        FileError: one of the two is not there or cannot be read.
+        LockError: one of the two makes no sense.
+        UsageError: ``origin`` is neither a file nor a revision.
+    """
+    return diff_locks(_older(project, environment, origin), read_lock(project, environment))
+
+
+def _older(project: Project, environment: Environment, origin: str) -> Lock:
+    path = Path(origin)
+    if path.is_file():
+        return loads(read_text(path) or "", origin)
+    relative = project.relative(project.lock_path(environment.name))
+    return loads(_at_revision(project, relative, origin), f"{relative} at {origin}")
+
+
+def _at_revision(project: Project, relative: str, revision: str) -> str:
+    # A revision never begins with a dash (git-check-ref-format); an option of git's would.
+    if revision.startswith("-") or not _git(project, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")[0]:
+        raise UsageError(
+            f"{revision!r} is neither a file nor a revision of git", hint="--from takes a lock file, a commit or a tag"
+        )
+    found, content = _git(project, "cat-file", "blob", f"{revision}:./{relative}")
+    if not found:
+        raise FileError(f"{revision} has no {relative}", hint="--from names another revision or a file")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise FileError(f"{relative} at {revision} is not UTF-8 (byte {error.start})") from error
+
+
+def _git(project: Project, *arguments: str) -> tuple[bool, bytes]:
+    """Run git in the project; return whether it succeeded, and its output.
+
+    Raises:
+        FileError: there is no git, or no repository.
+    """
+    command = ["git", "-C", str(project.root)]
+    try:
+        inside = subprocess.run([*command, "rev-parse", "--is-inside-work-tree"], capture_output=True, check=False)
+        if inside.returncode != 0:
+            raise FileError(f"{project.root} lies in no git repository", hint="--from FILE compares with a file")
+        done = subprocess.run([*command, *arguments], capture_output=True, check=False)
+    except OSError as error:
+        raise FileError("git cannot be run", hint="--from FILE compares with a file") from error
+    return done.returncode == 0, done.stdout

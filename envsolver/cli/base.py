@@ -132,6 +132,13 @@ class Root(Group):
         found: click.Command = getattr(import_module(f"envsolver.cli.commands.{entry.module}"), entry.attribute)
         return found
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands, or options, that an incomplete word may become; no command is imported for it."""
+        from click.shell_completion import CompletionItem
+
+        found = [CompletionItem(n, help=e.summary) for n, e in COMMANDS.items() if n.startswith(incomplete)]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:

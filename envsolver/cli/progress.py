@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -51,51 +52,60 @@ class LiveProgress(PlainProgress):
         self._stage = ""
         self._text = ""
         self._live: Live | None = None
+        self._timer: threading.Timer | None = None
+        self._lock = threading.Lock()
+        self._closed = False
 
     def stage(self, name: str) -> None:
         """Name what begins."""
         self._stage, self._text = name, ""
-        self._show()
+        if self._timer is None:
+            self._timer = threading.Timer(QUIET_START, self._show)
+            self._timer.daemon = True
+            self._timer.start()
 
     def update(self, text: str) -> None:
         """Say how far it is."""
         self._text = text
-        self._show()
 
     def note(self, text: str) -> None:
         """Print a note above the line."""
-        if self._live is None:
+        with self._lock:
+            live = self._live
+            if live is not None:
+                live.stop()
             super().note(text)
-        elif text not in self._seen:
-            self._seen.add(text)
-            # rich clears its line, prints, and draws the line again below.
-            self._live.stop()
-            self._ui.note(text)
-            self._live.start()
+            if live is not None:
+                live.start()
 
     def close(self) -> None:
         """Remove the line."""
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
+        if self._timer is not None:
+            self._timer.cancel()
+        with self._lock:
+            self._closed = True
+            if self._live is not None:
+                self._live.stop()
+                self._live = None
 
     def _show(self) -> None:
-        if self._live is not None or time.monotonic() - self._began < QUIET_START:
-            return
+        """Begin to draw; runs in a thread of its own, as everything that rich draws does."""
         from rich.console import Console
         from rich.live import Live
 
-        console = Console(stderr=True, no_color=not self._ui.common.color)
-        # Redirecting would send what the commands print through rich, which would wrap and colour it.
-        self._live = Live(
-            get_renderable=self._line,
-            console=console,
-            refresh_per_second=8,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
-        self._live.start()
+        with self._lock:
+            if self._closed:
+                return
+            # Redirecting would send what the commands print through rich, which would wrap and colour it.
+            self._live = Live(
+                get_renderable=self._line,
+                console=Console(stderr=True, no_color=not self._ui.common.color),
+                refresh_per_second=8,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._live.start()
 
     def _line(self) -> RenderableType:
         from rich.text import Text

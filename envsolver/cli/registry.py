@@ -20,7 +20,9 @@ class Entry(NamedTuple):
 
 
 COMMANDS: dict[str, Entry] = {
+    "init": Entry("Start", "init", "init", "Write the first spec of a project, or one more."),
     "lock": Entry("Lock", "lock", "lock", "Resolve environments and write their locks."),
+    "diff": Entry("Lock", "diff", "diff", "Show what changed between two states of a lock."),
     "list": Entry("Look", "inspect", "list_", "List the environments of the project."),
     "show": Entry("Look", "inspect", "show", "Show all that is known of one environment."),
     "tree": Entry("Look", "graph", "tree", "Show the packages of a lock as a tree."),
@@ -28,6 +30,7 @@ COMMANDS: dict[str, Entry] = {
     "export": Entry("Use", "export", "export", "Write a lock in the format of another tool."),
     "schema": Entry("Use", "schema", "schema", "Write the JSON Schema of a spec file."),
     "cache": Entry("Care", "cache", "cache", "Look after the cache of pages, metadata and files."),
+    "completion": Entry("Care", "completion", "completion", "Print the completion script of a shell."),
 }
 
 

@@ -125,11 +125,7 @@ class Ui:
         """Yield the receiver of progress: a live line on a terminal, else only notes."""
         from envsolver.cli.progress import LiveProgress, PlainProgress
 
-        live = (
-            sys.stderr.isatty()
-            and os.environ.get("TERM") != "dumb"
-            and not (self.common.quiet or self.common.json or self.common.verbose)
-        )
+        live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not self.common.quiet
         receiver = LiveProgress(self) if live else PlainProgress(self)
         try:
             yield receiver

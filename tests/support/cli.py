@@ -5,12 +5,19 @@ from __future__ import annotations
 import json
 import textwrap
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
-import pytest
+from typing import TYPE_CHECKING, Any
 
 from envsolver.cli.main import main
+from tests.support.packages import make_wheel
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+    from tests.support.index_server import IndexServer
+
+__all__ = ["CommandLine", "Done", "publish"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +27,11 @@ class Done:
     status: int
     out: str
     err: str
+
+    @property
+    def said(self) -> str:
+        """Standard error without the line breaks that its width brings."""
+        return " ".join(self.err.split())
 
     @property
     def json(self) -> Any:
@@ -63,3 +75,9 @@ class CommandLine:
             for path in sorted(self.root.rglob("*"))
             if path.is_file()
         }
+
+
+def publish(server: IndexServer, name: str, version: str, *requires: str, index: str = "simple", **facts: Any) -> None:
+    """Put a wheel on a loopback index; ``facts`` go to :meth:`IndexServer.add`."""
+    filename = f"{name.replace('-', '_')}-{version}-py3-none-any.whl"
+    server.add(filename, make_wheel(name, version, requires=requires), index=index, **facts)

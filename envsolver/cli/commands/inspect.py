@@ -35,7 +35,7 @@ def list_(ui: Ui) -> int:
         ui.json({"project": str(project.root), "environments": [_row_as_json(row) for row in rows]})
     elif rows:
         cells = [_cells(row) for row in rows]
-        head = ("NAME", "STATUS", "PYTHON", "PLATFORMS", "GPU", "LOCK", "TITLE")
+        head = ("NAME", "LOCK", "PYTHON", "GPU", "STATUS", "PLATFORMS", "TITLE")
         ui.out(table(cells, head=head, width=ui.width if ui.terminal else None))
     else:
         ui.say("the project has no environments: write a spec into specs/")
@@ -49,14 +49,15 @@ def list_(ui: Ui) -> int:
 def _cells(row: EnvironmentRow) -> tuple[str, ...]:
     spec = row.spec
     if spec is None:
-        return (row.head.name, row.head.status, "-", "-", "-", "-", "(the spec cannot be used)")
+        return (row.head.name, "-", "-", "-", row.head.status, "-", "(the spec cannot be used)")
+    others = f" +{len(spec.platforms) - 1}" if len(spec.platforms) > 1 else ""
     return (
         spec.name,
-        spec.status,
-        spec.python,
-        ",".join(spec.platforms),
-        _gpu(spec.gpu) or "-",
         row.lock or "-",
+        spec.python,
+        _gpu(spec.gpu) or "-",
+        spec.status,
+        spec.platforms[0] + others,
         spec.title or "",
     )
 

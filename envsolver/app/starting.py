@@ -1,0 +1,96 @@
+"""The first spec of a project."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from envsolver.app.files import write_atomic
+from envsolver.app.project import Environment, Project
+from envsolver.model.errors import SpecError, UsageError
+from envsolver.model.target import LATEST_PATCH
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Started", "default_python", "start"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """A new spec: its environment's name, and its file (absolute)."""
+
+    name: str
+    path: Path
+
+
+def default_python() -> str:
+    """Return the Python of a new spec where the user names none: the running one, if a lock can be made for it."""
+    running = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return running if running in LATEST_PATCH else "3.12"
+
+
+def start(folder: Path, name: str, *, python: str, platforms: Sequence[str], requirements: Sequence[str]) -> Started:
+    """Write the first spec of a new project, or one more of an old one.
+
+    Args:
+        folder: of the project; it need not have ``specs/``.
+        name: of the environment.
+        python: minor or full version.
+        platforms: at least one.
+        requirements: PEP 508.
+
+    Raises:
+        UsageError: there is such a spec already, or what was asked for makes no valid one.
+        FileError: it cannot be written.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        raise UsageError(f"{name!r} is no name for an environment", hint="letters, digits, '.', '-' and '_'")
+    path = folder.resolve() / "specs" / f"{name}.yaml"
+    if path.exists() or path.with_suffix(".yml").exists():
+        raise UsageError(f"there is a spec {name!r} already", hint=f"edit specs/{path.name}, or choose another name")
+    text = _text(name, python, platforms, requirements)
+    _check(path.name, text)
+    write_atomic(path, text.encode())
+    return Started(name=name, path=path)
+
+
+def _text(name: str, python: str, platforms: Sequence[str], requirements: Sequence[str]) -> str:
+    lines = [
+        f"# An environment. `envsolver lock {name}` resolves it and writes its lock beside this folder, into locks/.",
+        "# `envsolver schema` has all keys: groups, constraints, overrides, indexes, gpu, extends and more.",
+        f"python: {_quoted(python)}",
+        f"platforms: [{', '.join(_quoted(platform) for platform in platforms)}]",
+        "",
+        "# One requirement (PEP 508) a line. Their order matters: each is as new as those before it allow.",
+    ]
+    if requirements:
+        lines += ["pip:", *(f"  - {_quoted(requirement)}" for requirement in requirements)]
+    else:
+        lines += ["pip: []"]
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """Return a YAML scalar. JSON strings are YAML (1.2, section 5.7), so that nothing can end one early."""
+    import json
+
+    return text if re.fullmatch(r"[A-Za-z][A-Za-z0-9 ._-]*", text) else json.dumps(text, ensure_ascii=False)
+
+
+def _check(filename: str, text: str) -> None:
+    """Load the spec before it is written: what would be refused later is refused now."""
+    with tempfile.TemporaryDirectory() as folder:
+        trial = Path(folder).resolve()
+        (trial / "specs").mkdir()
+        path = trial / "specs" / filename
+        try:
+            path.write_text(text, encoding="utf-8")
+            Project(root=trial).spec(Environment(name=path.stem, path=path))
+        except SpecError as error:
+            messages = [problem.message + (f" ({problem.hint})" if problem.hint else "") for problem in error.problems]
+            raise UsageError("\n".join(messages)) from None

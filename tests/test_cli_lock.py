@@ -1,0 +1,436 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.cli import CommandLine, publish
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.index_server import IndexServer
+
+SPEC = """\
+    python: "3.11"
+    platforms: [linux-64]
+    pip:
+      - app
+    """
+
+
+@pytest.fixture
+def server(default_index: IndexServer) -> IndexServer:
+    """An index where app needs lib, and lib is there in three versions."""
+    publish(default_index, "app", "1.0", "lib>=1")
+    for version in ("1.0", "1.1", "2.0"):
+        publish(default_index, "lib", version)
+    return default_index
+
+
+@pytest.fixture
+def cli(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, server: IndexServer
+) -> CommandLine:
+    monkeypatch.chdir(tmp_path)
+    line = CommandLine(tmp_path, capsys)
+    line.spec("a", SPEC)
+    return line
+
+
+@pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("envsolver.sources.retry.RetryPolicy.delay", lambda *_: 0.0)
+
+
+def pins(cli: CommandLine, name: str = "a") -> list[str]:
+    text = cli.requirements_file(name).read_text(encoding="utf-8")
+    return [line.split()[0] for line in text.splitlines() if "==" in line and not line.startswith((" ", "#"))]
+
+
+# What it writes, and what it says
+
+
+def test_lock_writes_two_files_and_says_so(cli: CommandLine, server: IndexServer) -> None:
+    done = cli("lock", "a")
+    assert done.status == 0, done.err
+    assert done.out == ""
+    assert done.err.splitlines() == [
+        "wrote locks/a.lock.toml",
+        "wrote locks/a.requirements.txt",
+        "2 packages for linux-64",
+    ]
+    assert pins(cli) == ["app==1.0", "lib==2.0"]
+    assert str(server.port) not in cli.lock_file("a").read_text(encoding="utf-8")
+
+
+def test_nothing_changed_nothing_asked_nothing_written(cli: CommandLine, server: IndexServer) -> None:
+    cli("lock", "a")
+    server.forget()
+    before = cli.files()
+    times = [path.stat().st_mtime_ns for path in cli.root.glob("locks/*")]
+    done = cli("lock", "a")
+    assert (done.status, done.out, done.err) == (0, "", "a is up to date\n")
+    assert cli.files() == before
+    assert [path.stat().st_mtime_ns for path in cli.root.glob("locks/*")] == times
+    assert not server.requests
+
+
+def test_a_no_op_imports_neither_solver_nor_network(cli: CommandLine) -> None:
+    cli("lock", "a")
+    for arguments in (["lock", "a"], ["lock", "--all", "--check"]):
+        code = f"import sys\nfrom envsolver.cli.main import main\nassert main({arguments}) == 0\nprint(*sys.modules)"
+        done = subprocess.run([sys.executable, "-c", code], cwd=cli.root, capture_output=True, text=True, check=True)
+        loaded = set(done.stdout.splitlines()[-1].split())
+        heavy = {"aiohttp", "asyncio", "msgspec", "networkx", "packaging", "rattler", "rich", "tomlkit", "tempfile"}
+        assert not loaded & heavy
+        assert not any(name.startswith(("envsolver.solve", "envsolver.sources.http")) for name in loaded)
+
+
+def test_quiet_says_nothing(cli: CommandLine) -> None:
+    done = cli("lock", "a", "--quiet")
+    assert (done.status, done.out, done.err) == (0, "", "")
+    assert cli.lock_file("a").exists()
+
+
+def test_verbose_tells_the_time_of_each_stage(cli: CommandLine) -> None:
+    done = cli("lock", "a", "--verbose")
+    for stage in ("spec", "index pages", "metadata", "solve", "write"):
+        assert f"{stage} 0." in done.said
+    assert "because there is no locks/a.lock.toml" in done.said
+    assert "1 round" in done.err or " rounds" in done.said
+
+
+def test_json_is_one_document(cli: CommandLine) -> None:
+    done = cli("lock", "a", "--json")
+    assert done.status == 0
+    assert done.err == ""
+    document = done.json
+    assert document["project"] == str(cli.root)
+    (entry,) = document["environments"]
+    assert entry["name"] == "a"
+    assert entry["status"] == "written"
+    assert entry["written"] == ["locks/a.requirements.txt", "locks/a.lock.toml"]
+    assert entry["packages"] == {"linux-64": 2}
+    assert entry["error"] is None
+    assert set(entry["stats"]["linux-64"]) == {"rounds", "solves", "records", "metadata_read"}
+    assert "error" not in document
+
+
+def test_the_same_bytes_from_a_warm_cache_an_empty_one_and_another_mirror(
+    cli: CommandLine, server: IndexServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cli("lock", "a")
+    first = {name: data for name, data in cli.files().items() if name.startswith("locks/")}
+    for change in ("warm", "cold", "mirror"):
+        for path in cli.root.glob("locks/*"):
+            path.unlink()
+        if change == "cold":
+            monkeypatch.setenv("ENVSOLVER_CACHE_DIR", str(cli.root / "cache"))
+        if change == "mirror":
+            monkeypatch.setenv("UV_DEFAULT_INDEX", server.url().replace("127.0.0.1", "localhost"))
+        assert cli("lock", "a").status == 0
+        assert {name: data for name, data in cli.files().items() if name.startswith("locks/")} == first
+
+
+# Old locks
+
+
+def test_versions_of_the_old_lock_stay(cli: CommandLine, server: IndexServer) -> None:
+    cli("lock", "a")
+    publish(server, "lib", "3.0")
+    publish(server, "other", "1.0", "lib")
+    cli.spec("a", SPEC.rstrip() + "\n      - other\n")
+    done = cli("lock", "a", "--refresh")
+    assert done.status == 0
+    assert pins(cli) == ["app==1.0", "lib==2.0", "other==1.0"]
+    assert "+ other 1.0" in done.said
+    assert "lib" not in done.err.replace("requires lib", "")
+
+
+def test_a_new_requirement_moves_what_it_must_and_the_output_says_why(cli: CommandLine, server: IndexServer) -> None:
+    cli("lock", "a")
+    publish(server, "other", "1.0", "lib<2")
+    cli.spec("a", SPEC.rstrip() + "\n      - other\n")
+    done = cli("lock", "a")
+    assert pins(cli) == ["app==1.0", "lib==1.1", "other==1.0"]
+    assert "lib 2.0 → 1.1" in done.said
+    assert "other 1.0 requires lib<2" in done.said
+    (entry,) = cli("lock", "a", "--json", "--refresh").json["environments"]
+    assert entry["status"] == "unchanged"
+
+
+def test_upgrade_moves_everything_and_upgrade_package_only_its_package(cli: CommandLine, server: IndexServer) -> None:
+    cli("lock", "a")
+    publish(server, "lib", "3.0")
+    publish(server, "app", "2.0", "lib")
+    assert cli("lock", "a", "--refresh").err.startswith("unchanged locks/a.lock.toml")
+    assert pins(cli) == ["app==1.0", "lib==2.0"]
+    assert cli("lock", "a", "--upgrade-package", "LIB").status == 0
+    assert pins(cli) == ["app==1.0", "lib==3.0"]
+    assert cli("lock", "a", "--upgrade-package", "lib==1.1").status == 0
+    assert pins(cli) == ["app==1.0", "lib==1.1"]
+    assert cli("lock", "a", "--upgrade").status == 0
+    assert pins(cli) == ["app==2.0", "lib==3.0"]
+
+
+def test_upgrade_package_must_be_a_requirement_and_possible(cli: CommandLine) -> None:
+    cli("lock", "a")
+    before = cli.files()
+    done = cli("lock", "a", "--upgrade-package", "lib=1")
+    assert done.status == 2
+    assert "lib=1" in done.said
+    done = cli("lock", "a", "--upgrade-package", "lib==9")
+    assert done.status == 3
+    assert "--upgrade-package" in done.said
+    assert cli.files() == before
+
+
+def test_a_lock_that_makes_no_sense_is_not_thrown_away_unasked(cli: CommandLine) -> None:
+    cli("lock", "a")
+    good = cli.lock_file("a").read_bytes()
+    broken = b"<<<<<<< ours\n" + good + b"=======\n>>>>>>> theirs\n"
+    cli.lock_file("a").write_bytes(broken)
+    done = cli("lock", "a")
+    assert done.status == 2
+    assert "merge conflict" in done.said
+    assert cli.lock_file("a").read_bytes() == broken
+    assert cli("lock", "a", "--upgrade").status == 0
+    assert cli.lock_file("a").read_bytes() == good
+
+
+# Checking
+
+
+def test_check_is_silent_about_what_is_current(cli: CommandLine) -> None:
+    cli("lock", "a")
+    done = cli("lock", "a", "--check")
+    assert (done.status, done.out, done.err) == (0, "", "a is up to date\n")
+
+
+def test_check_without_a_lock(cli: CommandLine) -> None:
+    done = cli("lock", "a", "--check")
+    assert done.status == 1
+    assert done.err == ("error: a is not up to date: there is no locks/a.lock.toml\nhint: run `envsolver lock a`\n")
+    assert not (cli.root / "locks").exists()
+
+
+def test_check_after_the_spec_has_changed(cli: CommandLine) -> None:
+    cli("lock", "a")
+    cli.spec("a", SPEC.replace("- app", "- app<2"))
+    before = cli.files()
+    done = cli("lock", "a", "--check")
+    assert done.status == 1
+    assert "the spec has changed since it was locked" in done.said
+    assert cli.files() == before
+
+
+def test_a_comment_in_the_spec_changes_nothing(cli: CommandLine) -> None:
+    cli("lock", "a")
+    cli.spec("a", "    # a comment\n" + SPEC)
+    assert cli("lock", "a", "--check").status == 0
+
+
+@pytest.mark.parametrize("old", ["2.0", "sealed", "# "])
+def test_check_sees_every_edit_of_a_lock(cli: CommandLine, old: str) -> None:
+    cli("lock", "a")
+    path = cli.lock_file("a")
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, old[:-1] + "x", 1), encoding="utf-8")
+    done = cli("lock", "a", "--check")
+    assert done.status == 1
+    assert "changed by hand" in done.said
+
+
+def test_check_sees_that_the_requirements_file_is_not_the_locks(cli: CommandLine) -> None:
+    cli("lock", "a")
+    good = cli.files()
+    path = cli.requirements_file("a")
+    path.write_text(path.read_text(encoding="utf-8").replace("2.0", "1.0"), encoding="utf-8")
+    done = cli("lock", "a", "--check")
+    assert done.status == 1
+    assert "locks/a.requirements.txt is not what belongs to the lock" in done.said
+    # It is made again without asking any index.
+    assert cli("lock", "a", "--offline").err.splitlines()[:2] == [
+        "unchanged locks/a.lock.toml",
+        "wrote locks/a.requirements.txt",
+    ]
+    path.unlink()
+    assert "there is no locks/a.requirements.txt" in cli("lock", "a", "--check").said
+    assert cli("lock", "a").status == 0
+    assert cli.files() == good
+
+
+def test_a_checkout_with_other_line_ends_is_no_edit(cli: CommandLine) -> None:
+    cli("lock", "a")
+    for path in (cli.lock_file("a"), cli.requirements_file("a")):
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert cli("lock", "a", "--check").status == 0
+
+
+def test_check_as_json(cli: CommandLine) -> None:
+    done = cli("lock", "--all", "--check", "--json")
+    assert done.status == 1
+    document = done.json
+    assert document["environments"][0]["status"] == "stale"
+    assert document["environments"][0]["reasons"] == ["there is no locks/a.lock.toml"]
+    assert document["error"]["code"] == "check-failed"
+    assert document["error"]["hint"] == "run `envsolver lock a`"
+
+
+def test_check_of_a_bad_spec_is_a_bad_spec(cli: CommandLine) -> None:
+    cli("lock", "a")
+    cli.spec("a", SPEC.replace("- app", "- app >>= 2"))
+    done = cli("lock", "a", "--check")
+    assert done.status == 2
+    assert "specs/a.yaml:4" in done.said
+
+
+def test_check_goes_with_nothing_that_solves(cli: CommandLine) -> None:
+    for option in ("--refresh", "--upgrade", "--upgrade-package=x"):
+        assert cli("lock", "a", "--check", option).status == 2
+
+
+# Several environments
+
+
+def test_all_locks_all_and_one_failure_spares_the_others(cli: CommandLine) -> None:
+    cli.spec("b", SPEC.replace("- app", "- nowhere-to-be-found"))
+    cli.spec("c", SPEC.replace("- app", "- lib"))
+    done = cli("lock", "--all")
+    assert done.status == 3
+    assert cli.lock_file("a").exists()
+    assert not cli.lock_file("b").exists()
+    assert cli.lock_file("c").exists()
+    assert "error: b: no index has a package 'nowhere-to-be-found'" in done.said
+    assert "a: 2 packages for linux-64" in done.said
+    document = cli("lock", "--all", "--json").json
+    assert [entry["status"] for entry in document["environments"]] == ["up-to-date", "failed", "up-to-date"]
+    assert document["environments"][1]["error"]["code"] == "unknown-package"
+    assert document["error"]["message"] == "1 environment of 3 failed"
+
+
+def test_environments_by_name_alias_and_path_each_once(cli: CommandLine) -> None:
+    cli.spec("a", SPEC.replace("    pip:", "    aliases: [Alpha]\n    pip:"))
+    done = cli("lock", "a", "Alpha", "specs/a.yaml", "--json")
+    assert [entry["name"] for entry in done.json["environments"]] == ["a"]
+
+
+def test_what_is_not_named_or_not_there(cli: CommandLine) -> None:
+    assert "name one of a, or use --all" in cli("lock").err
+    assert cli("lock", "a", "--all").status == 2
+    done = cli("lock", "aa")
+    assert done.status == 2
+    assert done.err.startswith("error: no environment is called 'aa'\nhint: did you mean 'a'?")
+
+
+# What goes wrong
+
+
+def test_no_solution_is_explained_and_nothing_is_touched(cli: CommandLine) -> None:
+    cli("lock", "a")
+    before = cli.files()
+    cli.spec("a", SPEC.rstrip() + "\n      - lib<1\n")
+    changed = cli.files()
+    done = cli("lock", "a")
+    assert done.status == 3
+    assert "specs/a.yaml:5" in done.said
+    assert cli.files() == changed
+    assert {name for name in before if before[name] != changed[name]} == {"specs/a.yaml"}
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_an_index_that_is_down(cli: CommandLine, server: IndexServer) -> None:
+    server.stop()
+    done = cli("lock", "a")
+    assert done.status == 4
+    assert str(server.port) in done.said
+    assert cli("lock", "a", "--json").json["environments"][0]["error"]["code"] == "network"
+    assert not (cli.root / "locks").exists()
+
+
+def test_offline_from_the_cache(cli: CommandLine, server: IndexServer) -> None:
+    cli("lock", "a")
+    for path in cli.root.glob("locks/*"):
+        path.unlink()
+    server.stop()
+    assert cli("lock", "a", "--offline").status == 0
+    assert pins(cli) == ["app==1.0", "lib==2.0"]
+
+
+def test_an_interrupt_leaves_no_half_written_file(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch, server: IndexServer
+) -> None:
+    cli("lock", "a")
+    before = cli.files()
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    publish(server, "lib", "3.0")
+    monkeypatch.setattr("envsolver.app.relocking.write_together", interrupt)
+    done = cli("lock", "a", "--upgrade", "--refresh")
+    assert done.status == 130
+    assert cli.files() == before
+
+
+def test_files_without_digest_are_read(cli: CommandLine, server: IndexServer) -> None:
+    publish(server, "bare", "1.0", hashes=False)
+    cli.spec("a", SPEC.replace("- app", "- bare"))
+    assert cli("lock", "a").status == 0
+    assert "sha256:" in cli.requirements_file("a").read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_credentials_of_the_index_appear_nowhere(
+    cli: CommandLine, server: IndexServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.index(auth=("someone", "s3cret"))
+    monkeypatch.setenv("UV_DEFAULT_INDEX", server.url().replace("://", "://someone:s3cret@"))
+    runs = [cli("lock", "a", "-v"), cli("lock", "a", "--refresh", "--json")]
+    server.stop()
+    runs += [cli("lock", "a", "--refresh", "-v"), cli("lock", "a", "--refresh", "--json")]
+    assert [done.status for done in runs] == [0, 0, 4, 4]
+    for done in runs:
+        assert "s3cret" not in done.out + done.err
+    for name, data in cli.files().items():
+        assert b"s3cret" not in data, name
+
+
+# Platforms and groups
+
+
+def test_later_platforms_prefer_the_versions_of_the_first(cli: CommandLine, server: IndexServer) -> None:
+    # lib 3.0 is there for linux only; other platforms follow where they can.
+    cli.spec("a", SPEC.replace("[linux-64]", "[osx-arm64, linux-64]"))
+    done = cli("lock", "a")
+    assert done.status == 0
+    assert "2 packages for linux-64, 2 packages for osx-arm64" in done.said
+    assert cli("tree", "a", "--platform", "osx-arm64", "--json").json["platform"] == "osx-arm64"
+
+
+def test_groups_that_exclude_each_other_are_solved_apart(cli: CommandLine) -> None:
+    cli.spec(
+        "a",
+        """\
+        python: "3.11"
+        platforms: [linux-64]
+        pip: [app]
+        groups:
+          old: [lib<2]
+          new: [lib>=2]
+        exclusive: [[old, new]]
+        """,
+    )
+    done = cli("lock", "a")
+    assert done.status == 0, done.err
+    text = cli.lock_file("a").read_text(encoding="utf-8")
+    assert 'version = "1.1"' in text
+    assert 'version = "2.0"' in text
+    document = json.loads(cli("lock", "a", "--refresh", "--json").out)
+    assert document["environments"][0]["status"] == "unchanged"
+    assert set(document["environments"][0]["packages"]) == {"linux-64:old", "linux-64:new"}
