@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from envsolver.lock.build import build_lock, public_url
+from envsolver.lock.build import build_lock
 from envsolver.lock.model import DEFAULT_INDEX, DIRECT_INDEX, LockedIndex
 from envsolver.lock.toml import dumps
+from envsolver.lock.urls import public_url
 from envsolver.model.origin import Origin
 from envsolver.model.target import Target
 from tests.support.locks import CU116, a_file, an_index, example, locked, resolution
@@ -127,6 +128,7 @@ def test_a_hint_leads_to_the_host_that_the_reader_configured() -> None:
         ("https://me:p@ss;word@a.invalid/x", "https://a.invalid/x"),
         ("git+ssh://git@a.invalid/x.git", "git+ssh://git@a.invalid/x.git"),
         ("git+ssh://git:secret@a.invalid/x.git", "git+ssh://a.invalid/x.git"),
+        ("https://a.invalid/ä b/x%2B1.whl?a=b/?c d", "https://a.invalid/%C3%A4%20b/x%2B1.whl?a=b/?c%20d"),
         ("../wheels", "../wheels"),
     ],
 )

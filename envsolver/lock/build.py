@@ -6,10 +6,10 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from envsolver.lock.canonical import canonical, edge_key, file_key, scope
-from envsolver.lock.check import defects, reached
+from envsolver.lock.check import defects, summary
 from envsolver.lock.model import (
     DIRECT_INDEX,
     Dependency,
@@ -20,6 +20,7 @@ from envsolver.lock.model import (
     LockedRoot,
     LockedTarget,
 )
+from envsolver.lock.urls import path_hint, public_url
 from envsolver.model.target import DEFAULT_GLIBC, DEFAULT_MACOS
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from envsolver.model.spec import IndexSpec
     from envsolver.model.target import Target
 
-__all__ = ["build_lock", "public_url"]
+__all__ = ["build_lock"]
 
 _CLAIMS: Mapping[MetadataSource, MetadataClaim] = {
     "sdist-claim": "claimed",
@@ -39,8 +40,6 @@ _CLAIMS: Mapping[MetadataSource, MetadataClaim] = {
     "built": "built",
 }
 _VCS_SCHEMES = ("git+", "hg+", "svn+", "bzr+")
-_PATH_CHARACTERS = "/%:@!$&'()*+,;=~-._"
-"""What may stand in the path of a URL as it is (RFC 3986, 3.3); ``%`` begins what is encoded already."""
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
 
 _YEAR_10000 = 253_402_300_800
@@ -93,19 +92,6 @@ def build_lock(
     for path, message in defects(lock):
         raise ValueError(f"the solution of {name} makes no lock: {'.'.join(map(str, path))}: {message}")
     return lock
-
-
-def public_url(url: str) -> str:
-    """Return a URL without credentials and without fragment, but for ``subdirectory=``.
-
-    A user name alone stays in an ssh URL, where it is part of the address (``git@``).
-    """
-    parts = urlsplit(url)
-    user, at, host = parts.netloc.rpartition("@")
-    if at and "ssh" in parts.scheme and ":" not in user:
-        host = parts.netloc
-    kept = [part for part in parts.fragment.split("&") if part.startswith("subdirectory=")]
-    return urlunsplit(parts._replace(netloc=host, fragment="&".join(kept)))
 
 
 def _by_target(
@@ -240,7 +226,7 @@ def _file(file: File, source: MetadataSource) -> LockedFile:
         sha256=file.sha256,
         size=file.size,
         uploaded=_instant(file.uploaded),
-        path=None if direct else _path_hint(file.url),
+        path=None if direct else path_hint(file.url),
         url=public_url(file.url) if direct else None,
         provenance=file.provenance,
         requirements=claim,
@@ -252,14 +238,6 @@ def _instant(seconds: int | None) -> str | None:
     if seconds is None or not 0 <= seconds < _YEAR_10000:
         return None
     return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
-
-
-def _path_hint(url: str) -> str | None:
-    """Return the path of a URL on its host. Query strings are left out: they carry signatures that expire."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"}:
-        return None  # a folder of this machine
-    return "/" + quote(parts.path.lstrip("/"), safe=_PATH_CHARACTERS)
 
 
 def _repository(file: File) -> tuple[str, str]:
@@ -280,7 +258,7 @@ def _indexes(indexes: Sequence[IndexSpec], resolutions: Sequence[Resolution]) ->
 def _summarised(lock: Lock) -> Lock:
     """Fill in what each package's ``extras`` and ``groups`` say, which only the whole graph knows."""
     try:
-        graph = reached(lock)
+        graph = summary(lock)
     except KeyError as error:
         raise ValueError(f"the solution of {lock.name} lacks {error}, which something in it requires") from None
     packages = []

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from envsolver.lock.model import BASE_GROUP, DEFAULT_INDEX, DIRECT_INDEX
-from envsolver.lock.reach import reach
+from envsolver.lock.model import DEFAULT_INDEX, DIRECT_INDEX
+from envsolver.lock.reach import Reached, reached
 from envsolver.model.target import KNOWN_PLATFORMS
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from envsolver.lock.model import Lock, LockedFile, LockedPackage
     from envsolver.model.candidate import Name
 
-__all__ = ["Defect", "KeyPath", "Reached", "defects", "reached"]
+__all__ = ["Defect", "KeyPath", "defects", "summary"]
 
 KeyPath = tuple["str | int", ...]
 """Keys and positions from the top of the file down to a value: ``("package", 3, "file", 0, "sha256")``."""
@@ -25,7 +24,8 @@ Defect = tuple[KeyPath, str]
 """Where, and what is wrong."""
 
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-_VERSION = re.compile(r"[^\s]+")
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*")
+_URL = re.compile(r"[^\s\x00-\x1f\x7f]+")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{40,64}")
 _FILENAME = re.compile(r"[A-Za-z0-9][^/\\:*?\"<>|\x00-\x1f\x7f-\U0010ffff]*")
@@ -33,16 +33,8 @@ _PATH = re.compile(r"/(?!/)[\x21-\x7e]*")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
-    """What the graph says of one version: which extras are requested of it, and which groups bring it."""
-
-    extras: tuple[str, ...]
-    groups: tuple[str, ...]
-
-
-def reached(lock: Lock) -> dict[tuple[Name, str], Reached]:
-    """Return for each (name, version) what the package's ``extras`` and ``groups`` must say.
+def summary(lock: Lock) -> dict[tuple[Name, str], Reached]:
+    """Return for each (name, version) what the package's ``extras`` and ``groups`` must say, over all targets.
 
     A package that nothing reaches has no entry.
 
@@ -53,17 +45,11 @@ def reached(lock: Lock) -> dict[tuple[Name, str], Reached]:
     groups: dict[tuple[Name, str], set[str]] = {}
     for target in lock.targets:
         packages = lock.packages_on(target.name)
-        base: set[Name] = set()
-        for group in (BASE_GROUP, *lock.groups):
-            for name, active in reach(lock, target.name, {group}).items():
-                key = (name, packages[name].version)
-                extras.setdefault(key, set()).update(active)
-                bringing = groups.setdefault(key, set())
-                if group == BASE_GROUP:
-                    base.add(name)
-                elif name not in base:
-                    bringing.add(group)
-    return {key: Reached(tuple(sorted(extras[key])), tuple(sorted(groups[key]))) for key in groups}
+        for name, facts in reached(lock, target.name).items():
+            key = (name, packages[name].version)
+            extras.setdefault(key, set()).update(facts.extras)
+            groups.setdefault(key, set()).update(facts.groups)
+    return {key: Reached(extras=tuple(sorted(extras[key])), groups=tuple(sorted(groups[key]))) for key in groups}
 
 
 def defects(lock: Lock) -> Iterator[Defect]:
@@ -102,6 +88,7 @@ def _target_defects(lock: Lock) -> Iterator[Defect]:
     for at, index in enumerate(lock.indexes):
         if index.alias == DIRECT_INDEX:
             yield ("index", at, "alias"), f"{DIRECT_INDEX!r} stands for direct references"
+        yield from _shape(("index", at, "url"), index.url, _URL, "a URL")
 
 
 def _root_defects(lock: Lock) -> Iterator[Defect]:
@@ -138,6 +125,8 @@ def _source_defects(lock: Lock, file: LockedFile) -> Iterator[Defect]:
         yield ("index",), f"{file.index!r} is no index of the lock"
     if (file.index == DIRECT_INDEX) != (file.url is not None):
         yield ("url",), f"a file has a URL exactly if its index is {DIRECT_INDEX!r}"
+    if file.url is not None:
+        yield from _shape(("url",), file.url, _URL, "a URL")
     if file.commit is not None:
         yield from _shape(("commit",), file.commit, _COMMIT, "a full commit id")
         if file.url is None:
@@ -206,7 +195,7 @@ def _dangling_defects(lock: Lock) -> Iterator[Defect]:
 
 
 def _summary_defects(lock: Lock) -> Iterator[Defect]:
-    graph = reached(lock)
+    graph = summary(lock)
     for at, package in enumerate(lock.packages):
         facts = graph.get((package.name, package.version))
         if facts is None:

@@ -6,7 +6,10 @@ sets: this runs on every ``lock`` and ``export``, where networkx would cost more
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from envsolver.lock.model import BASE_GROUP
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -14,7 +17,20 @@ if TYPE_CHECKING:
     from envsolver.lock.model import Lock
     from envsolver.model.candidate import Name
 
-__all__ = ["reach"]
+__all__ = ["Reached", "reach", "reached"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """How a package comes to be on a target.
+
+    Attributes:
+        extras: those that somebody requests of it, sorted.
+        groups: those that bring it, sorted; empty if the base does.
+    """
+
+    extras: tuple[str, ...]
+    groups: tuple[str, ...]
 
 
 def reach(lock: Lock, target: str, groups: Collection[str]) -> dict[Name, set[str]]:
@@ -46,3 +62,23 @@ def reach(lock: Lock, target: str, groups: Collection[str]) -> dict[Name, set[st
             if edge.extra == extra:
                 want(edge.name, edge.extras)
     return reached
+
+
+def reached(lock: Lock, target: str) -> dict[Name, Reached]:
+    """Return the packages that the base and all groups reach on a target, and which of them bring each.
+
+    Raises:
+        KeyError: something requires a package that the target has not.
+    """
+    base = reach(lock, target, {BASE_GROUP})
+    extras = {name: set(active) for name, active in base.items()}
+    groups: dict[Name, set[str]] = {}
+    for group in lock.groups:
+        for name, active in reach(lock, target, {group}).items():
+            extras.setdefault(name, set()).update(active)
+            if name not in base:
+                groups.setdefault(name, set()).add(group)
+    return {
+        name: Reached(extras=tuple(sorted(active)), groups=tuple(sorted(groups.get(name, ()))))
+        for name, active in extras.items()
+    }
