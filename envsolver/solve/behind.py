@@ -32,7 +32,7 @@ async def notes_on_old_requirements(refinement: Refinement, solution: Solution) 
     for name in order:
         if not _far_behind(refinement, name, solution.chosen[name]):
             continue
-        rank = refinement.tables[name].rank_of[solution.chosen[name]]
+        rank = refinement.world.tables[name].rank_of[solution.chosen[name]]
         newer = await refinement.solve([f"{name} >{rank}"])
         if newer is None:
             continue
@@ -42,8 +42,8 @@ async def notes_on_old_requirements(refinement: Refinement, solution: Solution) 
 
 
 def _far_behind(refinement: Refinement, name: Name, position: int) -> bool:
-    table = refinement.tables[name]
-    best = table.best(refinement.limit(name))
+    table = refinement.world.tables[name]
+    best = table.best(refinement.world.limit(name))
     if best is None or best == position:
         return False
     chosen, newest = table.releases[position].uploaded, table.releases[best].uploaded
@@ -54,12 +54,12 @@ def _far_behind(refinement: Refinement, name: Name, position: int) -> bool:
 
 
 def _note(refinement: Refinement, name: Name, order: Sequence[Name], solution: Solution, alternative: Solution) -> str:
-    table = refinement.tables[name]
-    best = table.best(refinement.limit(name))
+    table = refinement.world.tables[name]
+    best = table.best(refinement.world.limit(name))
     newest = table.version(best) if best is not None else "?"
     moved = [
-        f"{other} {refinement.tables[other].version(alternative.chosen[other])}"
-        f" instead of {refinement.tables[other].version(solution.chosen[other])}"
+        f"{other} {refinement.world.tables[other].version(alternative.chosen[other])}"
+        f" instead of {refinement.world.tables[other].version(solution.chosen[other])}"
         for other in order
         if alternative.chosen[other] != solution.chosen[other]
     ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from envsolver.model.conflict import Reason
 from envsolver.model.errors import NoSolutionError
-from envsolver.solve.conflict import declared_in, edge_requirements, minimal_conflict
+from envsolver.solve.conflict import declared_in, minimal_conflict
 from envsolver.solve.intervals import each, intersect
 from envsolver.solve.table import RuledOut
 
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from envsolver.model.candidate import Name
-    from envsolver.solve.conflict import Clause
+    from envsolver.solve.clauses import Asked, Clause
     from envsolver.solve.intervals import Intervals
-    from envsolver.solve.refine import Asked, Refinement
     from envsolver.solve.requirements import Declared
     from envsolver.solve.table import Table
+    from envsolver.solve.world import World
 
 __all__ = ["no_solution"]
 
 
-async def no_solution(refinement: Refinement) -> NoSolutionError:
+async def no_solution(world: World) -> NoSolutionError:
     """Return the error that explains why the refinement found no solution."""
-    core = await minimal_conflict(refinement)
-    if len(core) == 1 and core[0].asked and not core[0].constraint:
-        return _nothing_fits(refinement, core[0].asked)
-    reasons = [_reason(refinement, clause, core) for clause in core]
+    core = await minimal_conflict(world)
+    if len(core) == 1 and core[0].asked and core[0].kind == "requirement":
+        return _nothing_fits(world, core[0].asked)
+    reasons = [_reason(world, clause, core) for clause in core]
     reasons += [
         Reason(kind="ruled-out", lines=tuple(lines), project=name)
         for name in dict.fromkeys(clause.required for clause in core)
-        if (lines := _ruled_out(refinement, name, core))
+        if (lines := _ruled_out(world, name, core))
     ]
     return NoSolutionError(
         "these requirements cannot hold together:",
@@ -43,12 +43,12 @@ async def no_solution(refinement: Refinement) -> NoSolutionError:
     )
 
 
-def _reason(refinement: Refinement, clause: Clause, core: Sequence[Clause]) -> Reason:
+def _reason(world: World, clause: Clause, core: Sequence[Clause]) -> Reason:
     if clause.asked:
         written = clause.asked.written
-        what = " (constraint)" if clause.constraint else ""
+        what = " (constraint)" if clause.kind == "constraint" else ""
         return Reason(
-            kind="constraint" if clause.constraint else "requirement",
+            kind="constraint" if clause.kind == "constraint" else "requirement",
             lines=(f"{written.origin}: {written.text}{what}",),
             project=clause.required,
             origin=written.origin,
@@ -56,26 +56,27 @@ def _reason(refinement: Refinement, clause: Clause, core: Sequence[Clause]) -> R
         )
     return Reason(
         kind="package",
-        lines=tuple(_edge_lines(refinement, clause, core)),
+        lines=tuple(_edge_lines(world, clause, core)),
         project=clause.required,
         requirer=clause.requirer,
     )
 
 
-def _edge_lines(refinement: Refinement, clause: Clause, core: Sequence[Clause]) -> list[str]:
+def _edge_lines(world: World, clause: Clause, core: Sequence[Clause]) -> list[str]:
     requirer = clause.requirer
     if requirer is None:
         return []
-    table = refinement.tables[requirer]
-    admitted = set(each(_admitted(refinement, requirer, core)))
+    table = world.tables[requirer]
+    admitted = set(each(_admitted(world, requirer, core)))
     groups: dict[str, list[int]] = {}
-    for position, declared in edge_requirements(refinement, clause):
-        if position in admitted:
-            groups.setdefault(_requirement_text(declared), []).append(position)
+    for position in sorted(p for name, p in world.known if name == requirer and p in admitted & table.enabled):
+        for declared in world.requirements(requirer, position, clause.extra):
+            if declared.name == clause.required:
+                groups.setdefault(_requirement_text(declared), []).append(position)
     subject = f"{requirer}[{clause.extra}]" if clause.extra else requirer
     lines = [
         f"{subject} {_versions(table, positions)} require{'s' if len(positions) == 1 else ''} {text}"
-        f"{_override_note(refinement, clause.required)}"
+        f"{_override_note(world, clause.required)}"
         for text, positions in groups.items()
     ]
     return _shortened(lines, f"{subject} … require {clause.required} in {{count}} more ways")
@@ -86,8 +87,8 @@ def _requirement_text(declared: Declared) -> str:
     return f"{declared.name}{extras}{declared.specifier}"
 
 
-def _override_note(refinement: Refinement, name: Name) -> str:
-    places = ", ".join(str(asked.written.origin) for asked in refinement.overrides.get(name, ()))
+def _override_note(world: World, name: Name) -> str:
+    places = ", ".join(str(asked.written.origin) for asked in world.overrides.get(name, ()))
     return f" (override at {places})" if places else ""
 
 
@@ -97,9 +98,9 @@ def _shortened(lines: list[str], rest: str, most: int = 4) -> list[str]:
     return [*lines[: most - 2], rest.format(count=len(lines) - most + 1), lines[-1]]
 
 
-def _admitted(refinement: Refinement, name: Name, core: Sequence[Clause]) -> Intervals:
+def _admitted(world: World, name: Name, core: Sequence[Clause]) -> Intervals:
     """Return the positions that the spec lines of the conflict admit."""
-    table = refinement.tables[name]
+    table = world.tables[name]
     admitted: Intervals = ((0, len(table.releases)),) if table.releases else ()
     for clause in core:
         if clause.asked and clause.required == name:
@@ -126,24 +127,24 @@ def _versions(table: Table, positions: list[int]) -> str:
     return ", ".join(words)
 
 
-def _ruled_out(refinement: Refinement, name: Name, core: Sequence[Clause]) -> list[str]:
+def _ruled_out(world: World, name: Name, core: Sequence[Clause]) -> list[str]:
     """Say which versions would meet all that the conflict asks of a project, if the target or the spec let them in."""
-    table = refinement.tables.get(name)
+    table = world.tables.get(name)
     if table is None:
-        return [f"{refinement.missing[name]}"]
+        return [f"{world.missing[name]}"]
     wanted = set(range(len(table.releases)))
     for clause in core:
         if clause.required == name:
-            admitted = [set(each(table.positions(d.specifier))) for d in declared_in(refinement, clause)]
+            admitted = [set(each(table.positions(d.specifier))) for d in declared_in(world, clause)]
             wanted &= set().union(*admitted)
-    if not any(d.specifier for clause in core if clause.required == name for d in declared_in(refinement, clause)):
+    if not any(d.specifier for clause in core if clause.required == name for d in declared_in(world, clause)):
         # Any version will do: the project only takes part by what it requires.
         return []
     lines = []
     for reason, versions in _reasons(table, wanted):
-        lines.append(f"{name} {_listing(versions)}: ruled out, {_reason_text(refinement, reason)}")
+        lines.append(f"{name} {_listing(versions)}: ruled out, {_reason_text(world, reason)}")
         if reason is RuledOut.METADATA:
-            lines += _metadata_reasons(refinement, name, wanted)
+            lines += _metadata_reasons(world, name, wanted)
     return lines
 
 
@@ -151,11 +152,11 @@ def _reasons(table: Table, wanted: set[int]) -> list[tuple[RuledOut, list[str]]]
     return table.reasons(tuple((position, position + 1) for position in sorted(wanted)))
 
 
-def _metadata_reasons(refinement: Refinement, name: Name, wanted: set[int]) -> list[str]:
-    table = refinement.tables[name]
+def _metadata_reasons(world: World, name: Name, wanted: set[int]) -> list[str]:
+    table = world.tables[name]
     return [
         f"  {name} {table.version(position)}: {reason}"
-        for (unusable, position), reason in sorted(refinement.unusable.items())
+        for (unusable, position), reason in sorted(world.unusable.items())
         if unusable == name and position in wanted
     ][:3]
 
@@ -166,9 +167,9 @@ def _listing(versions: list[str]) -> str:
     return f"{versions[0]} to {versions[-1]} ({len(versions)} versions)"
 
 
-def _reason_text(refinement: Refinement, reason: RuledOut) -> str:
-    target = refinement.target
-    as_of = refinement.problem.as_of
+def _reason_text(world: World, reason: RuledOut) -> str:
+    target = world.target
+    as_of = world.problem.as_of
     return reason.value.format(
         python=target.python,
         platform=target.platform,
@@ -178,16 +179,16 @@ def _reason_text(refinement: Refinement, reason: RuledOut) -> str:
     )
 
 
-def _nothing_fits(refinement: Refinement, asked: Asked) -> NoSolutionError:
+def _nothing_fits(world: World, asked: Asked) -> NoSolutionError:
     """Explain a requirement that no version can meet, whatever the others are."""
     name = asked.declared.name
-    table = refinement.tables[name]
+    table = world.tables[name]
     wanted = set(each(table.positions(asked.declared.specifier)))
     lines = []
     for reason, versions in _reasons(table, wanted):
-        lines.append(f"{_listing(versions)}: {_reason_text(refinement, reason)}")
+        lines.append(f"{_listing(versions)}: {_reason_text(world, reason)}")
         if reason is RuledOut.METADATA:
-            lines += _metadata_reasons(refinement, name, wanted)
+            lines += _metadata_reasons(world, name, wanted)
     if not wanted:
         existing = [release.version for release in table.releases]
         lines.append(f"index {table.page.index!r} has {_listing(existing) if existing else 'no version at all'}")

@@ -28,8 +28,8 @@ def root_order(refinement: Refinement) -> list[Name]:
     Where versions are to be kept, those that have none come first: what is new, or is to move, comes at its newest and
     may move what it must.
     """
-    mentioned = dict.fromkeys(asked.declared.name for asked in refinement.roots)
-    return sorted(mentioned, key=lambda name: name in refinement.problem.preferences)
+    mentioned = dict.fromkeys(asked.declared.name for asked in refinement.world.roots)
+    return sorted(mentioned, key=lambda name: name in refinement.world.problem.preferences)
 
 
 async def best_solution(refinement: Refinement, solution: Solution, order: Sequence[Name]) -> Solution:
@@ -44,7 +44,7 @@ async def best_solution(refinement: Refinement, solution: Solution, order: Seque
     search = _Search(refinement, solution)
     for name in order:
         await search.fix(name)
-    for asked in refinement.roots:
+    for asked in refinement.world.roots:
         search.activate(asked.declared)
     while search.queue:
         declared = search.queue.popleft()
@@ -59,6 +59,7 @@ class _Search:
 
     def __init__(self, refinement: Refinement, solution: Solution) -> None:
         self._refinement = refinement
+        self._world = refinement.world
         self.solution = solution
         self.fixed: dict[Name, int] = {}
         self.queue: deque[Declared] = deque()
@@ -68,7 +69,7 @@ class _Search:
 
     async def fix(self, name: Name) -> None:
         """Settle a project at the newest version that the settled ones allow."""
-        table = self._refinement.tables[name]
+        table = self._world.tables[name]
         while self._has_better(name):
             rank = table.rank_of[self.solution.chosen[name]]
             newer = await self._refinement.solve([*self._pins, f"{name} >{rank}"])
@@ -77,14 +78,14 @@ class _Search:
             self.solution = newer
         position = self.fixed[name] = self.solution.chosen[name]
         self._pins.append(f"{name} =={table.rank_of[position]}")
-        self._require(self._refinement.requirements(name, position))
+        self._require(self._world.requirements(name, position))
 
     def activate(self, declared: Declared) -> None:
         """Follow the extras that a requirement asks for of a settled project."""
         for extra in declared.extras:
             if (declared.name, extra) not in self._extras:
                 self._extras.add((declared.name, extra))
-                self._require(self._refinement.requirements(declared.name, self.fixed[declared.name], extra))
+                self._require(self._world.requirements(declared.name, self.fixed[declared.name], extra))
 
     def _require(self, requirements: Sequence[Declared]) -> None:
         for declared in requirements:
@@ -93,9 +94,9 @@ class _Search:
 
     def _has_better(self, name: Name) -> bool:
         """Say whether the spec and the settled projects, taken alone, admit a better version than the present one."""
-        table = self._refinement.tables[name]
+        table = self._world.tables[name]
         rank = table.rank_of[self.solution.chosen[name]]
-        admitted = self._refinement.limit(name)
+        admitted = self._world.limit(name)
         for declared in self._bounds.get(name, ()):
             admitted = intersect(admitted, table.positions(declared.specifier))
         return any(table.rank_of[position] > rank for position in each(admitted) if position in table.enabled)

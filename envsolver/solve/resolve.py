@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from envsolver.solve.problem import Problem
     from envsolver.solve.refine import Solution
     from envsolver.solve.requirements import Declared
+    from envsolver.solve.world import World
 
 __all__ = ["resolve"]
 
@@ -41,7 +42,7 @@ async def resolve(problem: Problem, source: CandidateSource, progress: Progress 
         if first is None:
             from envsolver.solve.explain import no_solution
 
-            raise await no_solution(refinement)
+            raise await no_solution(refinement.world)
         best = await best_solution(refinement, first, root_order(refinement))
         notes = await notes_on_old_requirements(refinement, best)
     finally:
@@ -50,21 +51,22 @@ async def resolve(problem: Problem, source: CandidateSource, progress: Progress 
 
 
 def _resolution(refinement: Refinement, solution: Solution, notes: tuple[str, ...]) -> Resolution:
+    world = refinement.world
     packages = []
     for name, position in solution.chosen.items():
         extras = solution.extras.get(name, ())
-        known = refinement.known[name, position]
+        known = world.known[name, position]
         edges = {
             edge
             for extra in ("", *extras)
-            for declared in applying(known.declared, refinement.target, extra)
-            for edge in _edges(refinement, declared, extra)
+            for declared in applying(known.declared, world.target, extra)
+            for edge in _edges(world, declared, extra)
         }
         packages.append(
             ResolvedPackage(
                 name=name,
-                version=refinement.tables[name].version(position),
-                file=refinement.tables[name].file(position),
+                version=world.tables[name].version(position),
+                file=world.tables[name].file(position),
                 extras=extras,
                 edges=tuple(
                     sorted(edges, key=lambda e: (e.name, e.extras, e.specifier, e.extra or "", e.marker or ""))
@@ -81,14 +83,12 @@ def _resolution(refinement: Refinement, solution: Solution, notes: tuple[str, ..
             text=asked.written.text,
             origin=asked.written.origin,
         )
-        for asked in refinement.roots
+        for asked in world.roots
     )
-    return Resolution(
-        target=refinement.target, roots=roots, packages=tuple(packages), stats=refinement.stats, notes=notes
-    )
+    return Resolution(target=world.target, roots=roots, packages=tuple(packages), stats=refinement.stats, notes=notes)
 
 
-def _edges(refinement: Refinement, declared: Declared, extra: str) -> list[Edge]:
+def _edges(world: World, declared: Declared, extra: str) -> list[Edge]:
     return [
         Edge(
             name=applied.name,
@@ -98,5 +98,5 @@ def _edges(refinement: Refinement, declared: Declared, extra: str) -> list[Edge]
             extra=extra or None,
             overridden=None if applied is declared else str(declared.specifier),
         )
-        for applied in refinement.overridden(declared)
+        for applied in world.overridden(declared)
     ]

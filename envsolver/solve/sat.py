@@ -1,6 +1,6 @@
 """The one place that speaks to resolvo, through py-rattler. No other module of the solver knows rattler's types.
 
-A record is ``(name, rank, depends)``; a dependency is a name and a conda version spec over ranks. resolvo prefers
+A record is a name, a rank and what it needs; a need is a name and a conda version spec over ranks. resolvo prefers
 higher versions, hence higher ranks.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rattler import BuildString, Gateway, MatchSpec, PackageRecord, RepoDataRecord, solve
 from rattler.exceptions import SolverError
@@ -18,19 +18,26 @@ if TYPE_CHECKING:
 
     from rattler import PackageName, Subdir
 
-__all__ = ["Records", "Sat"]
+__all__ = ["Needs", "Records", "Sat"]
 
 _SUBDIR: Final = "noarch"
 _CHANNEL = "https://records.invalid"
 _BUILD = BuildString("0")
 
 
+class Needs(NamedTuple):
+    """What one record needs: ``depends`` of packages that it brings in, ``constrains`` of those that others bring."""
+
+    depends: tuple[str, ...] = ()
+    constrains: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Records:
-    """The records of one package: rank → specs on other packages."""
+    """The records of one package: rank → what each needs."""
 
     name: str
-    depends: Mapping[int, tuple[str, ...]]
+    needs: Mapping[int, Needs]
 
 
 class Sat:
@@ -40,7 +47,7 @@ class Sat:
     """
 
     def __init__(self) -> None:
-        self._made: dict[str, dict[int, tuple[tuple[str, ...], RepoDataRecord]]] = {}
+        self._made: dict[str, dict[int, tuple[Needs, RepoDataRecord]]] = {}
         self._records: dict[str, list[RepoDataRecord]] = {}
         self._checked: set[str] = set()
         self.solves = 0
@@ -59,11 +66,12 @@ class Sat:
 
         """
         made = self._made.setdefault(records.name, {})
-        for rank, depends in records.depends.items():
-            if rank not in made or made[rank][0] != depends:
-                self._check(depends)
-                made[rank] = (depends, _record(records.name, rank, depends))
-        for rank in made.keys() - records.depends.keys():
+        for rank, needs in records.needs.items():
+            if rank not in made or made[rank][0] != needs:
+                self._check(needs.depends)
+                self._check(needs.constrains)
+                made[rank] = (needs, _record(records.name, rank, needs))
+        for rank in made.keys() - records.needs.keys():
             del made[rank]
         self._records[records.name] = [made[rank][1] for rank in sorted(made, reverse=True)]
 
@@ -106,7 +114,9 @@ def _gateway() -> Gateway:
     return Gateway()
 
 
-def _record(name: str, rank: int, depends: tuple[str, ...]) -> RepoDataRecord:
-    record = PackageRecord(name, str(rank), _BUILD, 0, _SUBDIR, depends=list(depends))
+def _record(name: str, rank: int, needs: Needs) -> RepoDataRecord:
+    record = PackageRecord(
+        name, str(rank), _BUILD, 0, _SUBDIR, depends=list(needs.depends), constrains=list(needs.constrains)
+    )
     filename = f"{name}-{rank}-0.conda"
     return RepoDataRecord(record, filename, f"{_CHANNEL}/{_SUBDIR}/{filename}", _CHANNEL)

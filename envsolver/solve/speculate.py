@@ -46,13 +46,13 @@ class Speculation:
         task.add_done_callback(self._tasks.discard)
 
     async def _read(self, declared: Declared) -> None:
-        refinement = self._refinement
+        refinement, world = self._refinement, self._refinement.world
         # An error met here is met again, and raised, if the solver really comes this way.
         with contextlib.suppress(EnvsolverError):
             table = await refinement.table(declared.name)
             if table is None:
                 return
-            admitted = intersect(refinement.limit(declared.name), table.positions(declared.specifier))
+            admitted = intersect(world.limit(declared.name), table.positions(declared.specifier))
             best = table.best(admitted)
             versions = self._versions.setdefault(declared.name, set())
             if best is None or len(versions | {best}) > VERSIONS_A_PROJECT:
@@ -62,8 +62,8 @@ class Speculation:
             if isinstance(known, str):
                 return
             for extra in ("", *declared.extras):
-                for requirement in applying(known.declared, refinement.target, extra):
-                    for following in refinement.overridden(requirement):
+                for requirement in applying(known.declared, world.target, extra):
+                    for following in world.overridden(requirement):
                         self.follow(following)
 
     async def close(self) -> None:

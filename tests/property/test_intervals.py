@@ -14,7 +14,7 @@ from packaging.version import Version
 from envsolver.model.candidate import Name, Page, Release, Shape
 from envsolver.model.target import Target
 from envsolver.solve.intervals import complement, each, intersect, positions, size, union
-from envsolver.solve.sat import Records, Sat
+from envsolver.solve.sat import Needs, Records, Sat
 from envsolver.solve.table import Table
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def test_rattler_accepts_the_records_that_pep_440_admits(
     accepted = []
     for position, version in enumerate(versions):
         sat = Sat()
-        sat.put(Records("x", {table.rank_of[position]: ()}))
+        sat.put(Records("x", {table.rank_of[position]: Needs()}))
         if asyncio.run(sat.solve([f"x {text or '<0'}"])) is not None:
             accepted.append(version)
     assert accepted == [version for version in versions if specifiers.contains(version, prereleases=True)]

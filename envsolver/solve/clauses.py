@@ -1,0 +1,63 @@
+"""Clauses: the reasons a solution is made of, each of which an explanation can name and a question can leave out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from envsolver.model.candidate import Name
+    from envsolver.model.spec import SpecRequirement
+    from envsolver.solve.requirements import Declared
+
+__all__ = ["Asked", "Clause", "ClauseKind", "Condition"]
+
+ClauseKind = Literal["requirement", "constraint", "package", "bound", "rule", "gpu", "build"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A requirement of the spec that applies on the target."""
+
+    declared: Declared
+    written: SpecRequirement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clause:
+    """One reason.
+
+    Attributes:
+        kind: ``requirement`` and ``constraint``: a line of the spec. ``package``: what all versions of ``requirer``
+            (with ``extra``) require of ``required``. ``bound``: that ``requirer`` cannot have known the versions of
+            ``required`` that came long after it. ``rule``: what a rule says. ``gpu``: what the spec says of the GPU.
+            ``build``: for which GPU software the files of ``requirer`` are built.
+        soft: whether it may be dropped when nothing else resolves.
+    """
+
+    kind: ClauseKind
+    required: Name
+    asked: Asked | None = None
+    requirer: Name | None = None
+    extra: str = ""
+    rule: str = ""
+    soft: bool = False
+
+    @property
+    def key(self) -> tuple[str, str, str, str, str]:
+        """A key to sort by; the clauses of the spec keep the order in which they are written instead."""
+        return (self.requirer or "", self.extra, self.required, self.kind, self.rule)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What choosing one version entails because of one clause: match specs over ranks.
+
+    Attributes:
+        depends: must be met by packages of the solution.
+        constrains: must be met by those packages of the solution that they name.
+    """
+
+    clause: Clause
+    depends: tuple[str, ...] = ()
+    constrains: tuple[str, ...] = ()
