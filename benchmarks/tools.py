@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import resource
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Envsolver", "InputSet", "Result", "Uv", "default_index", "read_sets", "spec_inputs"]
+__all__ = ["Envsolver", "InputSet", "Result", "Uv", "default_index", "interpreter", "read_sets", "spec_inputs"]
 
 SETS = Path(__file__).with_name("sets.toml")
 _TIMEOUT_SECONDS = 900
@@ -166,7 +166,7 @@ def _pins(requirements: str) -> dict[str, str]:
 
 
 @cache
-def _interpreter(minor: str) -> str | None:
+def interpreter(minor: str) -> str | None:
     """Return an interpreter of a series that works, for the metadata builds of both tools; None if there is none."""
     root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     first = shutil.which(f"python{minor}")
@@ -259,9 +259,9 @@ class Uv:
             *("--constraints", str(paths["constraints"]), "--constraints", str(paths["pins"])),
             *("--overrides", str(paths["overrides"])),
         ]
-        interpreter = _interpreter(".".join(inputs.python.split(".")[:2]))
-        if interpreter is not None:
-            arguments += ["--python", interpreter]
+        python = interpreter(".".join(inputs.python.split(".")[:2]))
+        if python is not None:
+            arguments += ["--python", python]
         if inputs.as_of is not None:
             arguments += ["--exclude-newer", inputs.as_of]
         return [*arguments, str(paths["requirements"])]
