@@ -28,7 +28,7 @@ class TreeRow:
     Attributes:
         depth: 0 at the top.
         requirement: by which it hangs from the line above (inverted: by which it requires that line), such as
-            ``numpy>=1.21``; empty at the top.
+            ``numpy>=1.21``; empty at the top, and where it asks for no version or extra.
         extra: the extra of the requiring package that brings it, or None.
         groups: the groups that bring the package where the base does not.
         repeated: it stands with its branches further up.
@@ -93,7 +93,7 @@ def _row(line: TreeLine) -> TreeRow:
         depth=line.depth,
         name=line.package.name,
         version=line.package.version,
-        requirement=", ".join(dict.fromkeys(_requirement(edge) for edge in line.by)),
+        requirement=", ".join(dict.fromkeys(_requirement(edge) for edge in line.by if edge.specifier or edge.extras)),
         extra=next(iter(extras)) if len(extras) == 1 else None,
         groups=line.package.groups,
         repeated=line.repeated,

@@ -49,10 +49,15 @@ def lock_text(locked: Lock) -> str:
 
 
 def requirements_text(locked: Lock, of: str) -> str:
-    """Return the content of the requirements file that stands beside a lock with the text ``of``."""
+    """Return the content of the requirements file that stands beside a lock with the text ``of``.
+
+    It has the base of all platforms, with hashes unless a checkout of a version control system is among them: pip wants
+    hashes of everything or of nothing.
+    """
     from envsolver.formats.requirements import dumps
 
-    return seal(dumps(locked), of=of)
+    hashes = all(file.sha256 is not None for package in locked.packages for file in package.files)
+    return seal(dumps(locked, hashes=hashes), of=of)
 
 
 def read_lock(project: Project, environment: Environment) -> Lock:

@@ -24,20 +24,28 @@ __all__ = ["export"]
 @command("export")
 @click.argument("name", type=EnvironmentName(), metavar="NAME")
 @click.option("--format", "format_", type=click.Choice(FORMATS), required=True, help="The format to write.")
-@click.option("--platform", metavar="P", help="Platform, if the lock has several.")
+@click.option("--platform", metavar="P", help="One platform; all of the lock by default.")
 @click.option("--group", "groups", multiple=True, metavar="G", help="A group to add to the base; may be repeated.")
+@click.option("--no-hashes", is_flag=True, help="Leave the hashes out of requirements.")
 @output_option("Write to FILE; standard output by default (-).")
 def export(
-    ui: Ui, name: str, *, format_: ExportFormat, platform: str | None, groups: tuple[str, ...], output: Path | None
+    ui: Ui,
+    name: str,
+    *,
+    format_: ExportFormat,
+    platform: str | None,
+    groups: tuple[str, ...],
+    no_hashes: bool,
+    output: Path | None,
 ) -> None:
     """Write a lock in the format of another tool.
 
     requirements: pins with hashes, for pip and uv. pylock: pylock.toml (PEP 751). constraints: pins alone, for -c.
     """
     project = open_project(ui.common.project)
-    head = project.find(name)
-    text = exported(read_lock(project, head), format_, platform=platform, groups=groups)
-    facts: dict[str, object] = {"environment": head.name, "format": format_}
+    environment = project.find(name)
+    text = exported(read_lock(project, environment), format_, platform=platform, groups=groups, hashes=not no_hashes)
+    facts: dict[str, object] = {"environment": environment.name, "format": format_}
     if ui.json_wanted and (output is None or output == Path("-")):
         ui.json({**facts, "text": text})
     else:

@@ -81,7 +81,7 @@ def _tree_label(row: TreeRow) -> str:
         f"extra {row.extra}" if row.extra else "",
         f"group {', '.join(row.groups)}" if row.groups and row.depth == 0 else "",
     ]
-    shown = "; ".join(fact for fact in facts if fact and fact != row.name)
+    shown = "; ".join(fact for fact in facts if fact)
     label = f"{row.name} {row.version}" + (f" ({shown})" if shown else "")
     return f"{label} (*)" if row.repeated else label
 
@@ -114,12 +114,12 @@ def why(ui: Ui, name: str, package: str) -> None:
     The ways that lead to it from the spec, where its file comes from, and which requirements hold it where it is.
     """
     project = open_project(ui.common.project)
-    head = project.find(name)
-    reports = reports_of(read_lock(project, head), project.spec(head), package)
+    environment = project.find(name)
+    reports = reports_of(read_lock(project, environment), project.spec(environment), package)
     if ui.json_wanted:
         from envsolver.cli.report import plain
 
-        ui.json({"environment": head.name, "package": reports[0].name, "versions": plain(reports)})
+        ui.json({"environment": environment.name, "package": reports[0].name, "versions": plain(reports)})
         return
     for position, report in enumerate(reports):
         if position:

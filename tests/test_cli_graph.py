@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from envsolver.app.lockfile import lock_text
+from tests.support.cli import CommandLine
+from tests.support.locks import locked, resolution
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SPEC = """\
+    python: "3.8"
+    platforms: [linux-64]
+    pip:
+      - app
+      - lib<2
+    groups:
+      extra: [tool]
+    constraints:
+      - {requirement: base<9, reason: later ones break}
+    """
+
+
+@pytest.fixture
+def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    monkeypatch.chdir(tmp_path)
+    line = CommandLine(tmp_path, capsys)
+    line.spec("demo", SPEC)
+    found = resolution(
+        {
+            "app==1.0": ["lib>=1", "base"],
+            "base==3.0": [],
+            "lib==1.1": ["base>=2,<4"],
+            "tool==2.0": ["lib"],
+        },
+        {"": ["app", "lib<2"], "extra": ["tool"]},
+    )
+    lock = locked(found, groups=["extra"])
+    line.lock_file("demo").parent.mkdir()
+    line.lock_file("demo").write_text(lock_text(lock), encoding="utf-8")
+    return line
+
+
+def test_tree(cli: CommandLine) -> None:
+    done = cli("tree", "demo")
+    assert (done.status, done.err) == (0, "")
+    assert done.out == (
+        "demo on linux-64\n"
+        "app 1.0\n"
+        "├── base 3.0\n"
+        "└── lib 1.1 (lib>=1)\n"
+        "    └── base 3.0 (base<4,>=2)\n"
+        "lib 1.1 (*)\n"
+        "tool 2.0 (group extra)\n"
+        "└── lib 1.1 (*)\n"
+    )
+
+
+def test_tree_of_a_package_to_a_depth(cli: CommandLine) -> None:
+    assert cli("tree", "demo", "Tool", "--depth", "1").out.splitlines()[1:] == ["tool 2.0 (group extra)", "└── lib 1.1"]
+    assert cli("tree", "demo", "--depth", "0").out.splitlines()[1:] == ["app 1.0", "lib 1.1", "tool 2.0 (group extra)"]
+
+
+def test_tree_upside_down(cli: CommandLine) -> None:
+    assert cli("tree", "demo", "lib", "--invert").out.splitlines()[1:] == [
+        "lib 1.1",
+        "├── app 1.0 (lib>=1)",
+        "└── tool 2.0",
+    ]
+
+
+def test_tree_of_one_group_leaves_the_others_out(cli: CommandLine) -> None:
+    assert "tool" in cli("tree", "demo", "--group", "extra").out
+    done = cli("tree", "demo", "--group", "exta")
+    assert done.status == 2
+    assert "did you mean extra?" in done.err
+
+
+def test_tree_without_box_characters_where_the_encoding_has_none(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("envsolver.cli.ui.Ui.unicode", False)
+    assert "`-- lib 1.1 (lib>=1)" in cli("tree", "demo").out
+
+
+def test_tree_as_json(cli: CommandLine) -> None:
+    document = cli("tree", "demo", "--json").json
+    assert document["environment"] == "demo"
+    assert [(row["depth"], row["name"], row["repeated"]) for row in document["rows"]][:3] == [
+        (0, "app", False),
+        (1, "base", False),
+        (1, "lib", False),
+    ]
+
+
+def test_unknown_platform_and_package_name_what_there_is(cli: CommandLine) -> None:
+    done = cli("tree", "demo", "--platform", "win-64")
+    assert done.status == 2
+    assert "linux-64" in done.err
+    done = cli("tree", "demo", "toll")
+    assert done.status == 2
+    assert "did you mean tool" in done.err
+
+
+def test_why(cli: CommandLine) -> None:
+    done = cli("why", "demo", "Base")
+    assert (done.status, done.err) == (0, "")
+    lines = done.out.splitlines()
+    assert lines[0] == "base 3.0 on linux-64"
+    assert lines[1] == "  from default: base-3.0-py3-none-any.whl"
+    assert lines[2].startswith("    sha256 ")
+    at = lines.index("how the spec brings it")
+    assert lines[at + 1 : at + 3] == ["  specs/demo.yaml:4: app", "  └─ app 1.0 requires base"]
+    at = lines.index("what requires it")
+    assert lines[at + 1 : at + 3] == ["  app 1.0 requires base", "  lib 1.1 requires base<4,>=2"]
+    at = lines.index("what holds it at this version")
+    assert lines[at + 1 :] == [
+        "  lib 1.1 requires base<4,>=2",
+        "  specs/demo.yaml:9 constrains base<9: later ones break",
+    ]
+
+
+def test_why_of_a_requirement_of_the_spec(cli: CommandLine) -> None:
+    out = cli("why", "demo", "lib").out
+    assert "  specs/demo.yaml:5: lib<2\n" in out
+    assert "  specs/demo.yaml:5 requires lib<2\n" in out.partition("what holds it")[2]
+    assert "nothing in the lock" in cli("why", "demo", "app").out
+    assert "specs/demo.yaml:7: tool (group extra)" in cli("why", "demo", "tool").out
+
+
+def test_why_as_json(cli: CommandLine) -> None:
+    document = cli("why", "demo", "base", "--json").json
+    assert document["package"] == "base"
+    (version,) = document["versions"]
+    assert version["version"] == "3.0"
+    assert version["artefacts"][0]["source"] == "default"
+    assert version["held_by"][0] == "lib 1.1 requires base<4,>=2"
+
+
+def test_why_not(cli: CommandLine) -> None:
+    done = cli("why", "demo", "bas")
+    assert done.status == 2
+    assert "no package 'bas'" in done.err
+    assert "did you mean base?" in done.err
+
+
+def test_without_a_lock_the_message_says_how_to_make_one(cli: CommandLine) -> None:
+    cli.spec("other", SPEC)
+    for command in (("tree", "other"), ("why", "other", "x"), ("export", "other", "--format", "pylock")):
+        done = cli(*command)
+        assert done.status == 4
+        assert done.err == (
+            "error: other has no lock: there is no locks/other.lock.toml\nhint: run `envsolver lock other`\n"
+        )
