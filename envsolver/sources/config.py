@@ -4,8 +4,8 @@ First match wins:
 
 1. uv: ``UV_DEFAULT_INDEX``, ``UV_INDEX_URL``; the nearest ``uv.toml`` or ``pyproject.toml`` upwards; the user's
    ``uv.toml``; the system's. ``UV_CONFIG_FILE`` replaces all files, ``UV_NO_CONFIG`` switches them off.
-2. pip: ``PIP_INDEX_URL``; the file that ``PIP_CONFIG_FILE`` names; those of the interpreter, the user, the system.
-   ``PIP_CONFIG_FILE`` pointing to the null device switches the files off.
+2. pip: ``PIP_INDEX_URL``; the file that ``PIP_CONFIG_FILE`` names; those of the interpreter, of the user (unless that
+   variable names a file), of the system. ``PIP_CONFIG_FILE`` pointing to the null device switches the files off.
 
 Extra indexes and find-links of these configurations are *not* taken over: they mix sources by version, which is how
 dependency confusion works. What was passed over is listed, so that ``--verbose`` can say it.
@@ -22,11 +22,13 @@ from typing import TYPE_CHECKING, Any
 from envsolver.sources.urls import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 __all__ = ["IndexLocation", "default_index_url"]
 
 _EXTRA_VARIABLES = ("UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS")
+_PIP_SECTIONS = ("install", "global")
+"""In pip a command's section counts more than [global], whatever the file; locking is closest to installing."""
 _EXTRA_KEYS = ("extra-index-url", "find-links")
 
 
@@ -79,8 +81,7 @@ def _candidates(
         yield _from_uv(path, ignored)
     if value := environ.get("PIP_INDEX_URL"):
         yield IndexLocation(url=value, origin="PIP_INDEX_URL")
-    for path in _pip_files(environ, home):
-        yield _from_pip(path, ignored)
+    yield _from_pip(_pip_files(environ, home), ignored)
 
 
 def _uv_files(environ: Mapping[str, str], home: Path, cwd: Path) -> Iterator[Path]:
@@ -140,6 +141,7 @@ def _from_uv(path: Path, ignored: list[str]) -> IndexLocation | None:
 
 
 def _pip_files(environ: Mapping[str, str], home: Path) -> Iterator[Path]:
+    """Yield pip's files, the one that counts most first."""
     chosen = environ.get("PIP_CONFIG_FILE")
     if chosen == os.devnull:
         return
@@ -147,45 +149,45 @@ def _pip_files(environ: Mapping[str, str], home: Path) -> Iterator[Path]:
         yield Path(chosen)
     name = "pip.ini" if sys.platform == "win32" else "pip.conf"
     yield Path(sys.prefix) / name
+    # pip: a file chosen by the variable stands in for the user's own.
+    user, system = _pip_folders(environ, home)
+    yield from (folder / name for folder in ([] if chosen and Path(chosen).exists() else user) + system)
+
+
+def _pip_folders(environ: Mapping[str, str], home: Path) -> tuple[list[Path], list[Path]]:
     if sys.platform == "win32":
-        yield Path(environ.get("APPDATA") or home / "AppData" / "Roaming") / "pip" / name
-        yield home / "pip" / name
-        yield Path(environ.get("PROGRAMDATA", "C:\\ProgramData")) / "pip" / name
-        return
-    mac = home / "Library" / "Application Support" / "pip"
-    yield (mac if sys.platform == "darwin" and mac.is_dir() else _xdg(environ, home) / "pip") / name
-    yield home / ".pip" / name
+        user = Path(environ.get("APPDATA") or home / "AppData" / "Roaming") / "pip"
+        return [user, home / "pip"], [Path(environ.get("PROGRAMDATA", "C:\\ProgramData")) / "pip"]
+    user = _xdg(environ, home) / "pip"
     if sys.platform == "darwin":
-        yield Path("/Library/Application Support/pip") / name
-        return
-    yield Path("/etc") / name
-    for folder_name in (environ.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(":"):
-        yield Path(folder_name) / "pip" / name
+        mac = home / "Library" / "Application Support" / "pip"
+        return [mac if mac.is_dir() else user, home / ".pip"], [Path("/Library/Application Support/pip")]
+    shared = (environ.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(":")
+    return [user, home / ".pip"], [Path("/etc"), *(Path(folder) / "pip" for folder in reversed(shared))]
 
 
-def _from_pip(path: Path, ignored: list[str]) -> IndexLocation | None:
-    raw = _bytes(path)
-    if not raw:
-        return None
+def _from_pip(paths: Iterable[Path], ignored: list[str]) -> IndexLocation | None:
     import configparser
 
-    # pip reads its files without interpolation: a percent sign in a URL is one.
-    parser = configparser.RawConfigParser(strict=False)
-    try:
-        parser.read_string(raw.decode("utf-8-sig", errors="replace"))
-    except configparser.Error:
-        ignored.append(f"{path}: not readable as a pip configuration")
-        return None
-    found = None
-    # pip: the section of a command counts more than [global]; locking is closest to installing.
-    for section in ("global", "install"):
-        if not parser.has_section(section):
+    found: dict[str, IndexLocation] = {}
+    for path in paths:
+        raw = _bytes(path)
+        if not raw:
             continue
-        values = {key.replace("_", "-"): value for key, value in parser.items(section)}
-        ignored += [f"{path}: {key} {redact(values[key])}" for key in _EXTRA_KEYS if values.get(key)]
-        if values.get("index-url"):
-            found = IndexLocation(url=values["index-url"], origin=str(path))
-    return found
+        # pip reads its files without interpolation: a percent sign in a URL is one.
+        parser = configparser.RawConfigParser(strict=False)
+        try:
+            parser.read_string(raw.decode("utf-8-sig", errors="replace"))
+        except configparser.Error:
+            ignored.append(f"{path}: not readable as a pip configuration")
+            continue
+        for section in _PIP_SECTIONS:
+            values = dict(parser.items(section)) if parser.has_section(section) else {}
+            values = {key.replace("_", "-"): value for key, value in values.items()}
+            ignored += [f"{path}: {key} {redact(values[key])}" for key in _EXTRA_KEYS if values.get(key)]
+            if values.get("index-url"):
+                found.setdefault(section, IndexLocation(url=values["index-url"], origin=str(path)))
+    return next((found[section] for section in _PIP_SECTIONS if section in found), None)
 
 
 def _xdg(environ: Mapping[str, str], home: Path) -> Path:
