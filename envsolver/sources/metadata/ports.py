@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
 
     from envsolver.model.candidate import File
     from envsolver.sources.reply import Reply, Stream
 
-__all__ = ["Builder", "Http", "Store"]
+__all__ = ["Builder", "FolderBuilder", "Http", "Store"]
 
 
 class Http(Protocol):
@@ -55,5 +56,17 @@ class Builder(Protocol):
         Raises:
             MetadataUnusableError: the sdist cannot be unpacked, or its backend fails.
             NetworkError: the sdist cannot be had.
+        """
+        ...
+
+
+class FolderBuilder(Builder, Protocol):
+    """Runs the build backend of a folder too."""
+
+    async def metadata_of_folder(self, folder: Path, label: str) -> bytes:
+        """Return the text of METADATA that the backend of a project's folder prepares.
+
+        Raises:
+            MetadataUnusableError: it is no project, or its backend fails.
         """
         ...

@@ -80,6 +80,10 @@ class MetadataReader:
             raise known.with_traceback(None)
         return known
 
+    def remember(self, file: File, metadata: Metadata) -> None:
+        """Take what is known of a file from elsewhere; :meth:`read` will answer with it for the rest of the run."""
+        self._answers.known()[_key(file)] = metadata
+
     async def close(self) -> None:
         """Stop what is still being read."""
         await self._answers.close()
