@@ -81,7 +81,8 @@ def find_spec(project: Path, reference: str) -> Path:
 
 
 def _unknown_hint(project: Path, reference: str, heads: Iterable[SpecHead]) -> str:
-    if any((project / SPECS_FOLDER / f"{reference}{suffix}").is_file() for suffix in SUFFIXES):
+    files = [project / SPECS_FOLDER / f"{reference}{suffix}" for suffix in SUFFIXES]
+    if any(is_base(path) and path.is_file() for path in files):
         return f"{reference!r} is a base for other specs, not an environment"
     known = [name for head in heads for name in (head.name, *head.aliases)]
     guesses = nearest(reference, known, count=3)

@@ -18,8 +18,9 @@ DIGEST_VERSION = 1
 def inputs_digest(spec: Spec, frozen: Mapping[str, str] | None = None) -> str:
     """Return the sha256 (hex) of what the lock of a spec depends on.
 
-    Titles, notes, reasons, comments, lines, import checks and the base image do not count, nor does the order of what
-    has none: constraints, overrides, packages of an index. The order of requirements, platforms and indexes does.
+    Titles, notes, reasons, comments, lines, import checks, the base image and the name of the operating system do not
+    count, nor does the order of what has none: constraints, overrides, packages of an index. The order of requirements,
+    platforms and indexes does, and the file that a requirement stands in, since the lock names it.
 
     Args:
         spec: the spec, with its bases applied.
@@ -35,7 +36,7 @@ def inputs_digest(spec: Spec, frozen: Mapping[str, str] | None = None) -> str:
         "system": [_system(spec.system_for(platform)) for platform in spec.platforms],
         "gpu": _gpu(spec),
         "indexes": [_index(index, frozen or {}) for index in spec.indexes],
-        "requirements": [[requirement.group, _text(requirement)] for requirement in spec.requirements],
+        "requirements": [[item.group, _text(item), item.origin.path] for item in spec.requirements],
         "constraints": sorted({_text(requirement) for requirement in spec.constraints}),
         "overrides": sorted({_text(requirement) for requirement in spec.overrides}),
         "groups": spec.groups,
@@ -51,7 +52,7 @@ def _text(requirement: SpecRequirement) -> str:
 
 
 def _system(system: SystemSpec) -> dict[str, Any]:
-    return {"os": system.os, "glibc": system.glibc, "macos": system.macos}
+    return {"glibc": system.glibc, "macos": system.macos}
 
 
 def _gpu(spec: Spec) -> dict[str, Any] | None:

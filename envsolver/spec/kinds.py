@@ -223,10 +223,11 @@ class Choice(Kind[Located[str]]):
 
     def guess(self, word: str) -> str | None:
         """Return the word that was probably meant."""
-        found = self.synonyms.get(word.lower()) or next(iter(nearest(word, self.words)), None)
+        known = dict(zip(self.words, self.words, strict=True)) | dict(self.synonyms)
+        found = next(iter(nearest(word, known)), None)
         if found is None:
-            found = next((ours for theirs, ours in self.synonyms.items() if theirs in word.lower()), None)
-        return found
+            found = next((theirs for theirs in known if theirs in word.lower()), None)
+        return None if found is None else known[found]
 
     def schema(self) -> dict[str, Any]:
         """See :meth:`Kind.schema`."""
@@ -374,10 +375,20 @@ class Record(Kind[Part]):
                 return None if value is None else Part(reading.origin(node)).with_value(self.shorthand, value)
             self._refuse(node, reading, where)
             return None
-        if self.shorthand is not None and not any(key.text in self._by_key for key, _ in node.entries):
-            self._refuse(node, reading, where, _colon_hint(node))
+        hint = self._colon_hint(node)
+        if hint is not None:
+            self._refuse(node, reading, where, hint)
             return None
         return self._read_mapping(node, reading, where)
+
+    def _colon_hint(self, node: MappingNode) -> str | None:
+        """``- torch: ==1.13`` and ``- numpy>=1: reason`` are mappings to YAML, but were meant as texts."""
+        if self.shorthand is None or not isinstance(self.shorthand.kind, Text) or len(node.entries) != 1:
+            return None
+        key, value = node.entries[0]
+        if key.text in self._by_key or not isinstance(value, ScalarNode):
+            return None
+        return f"write {key.text}{value.text}" if value.text[:1] in "=<>!~" else "quote a text that contains ': '"
 
     @property
     def _by_key(self) -> dict[str, Field[Any]]:
@@ -423,12 +434,3 @@ class Record(Kind[Part]):
         if required:
             schema["required"] = required
         return {"anyOf": [self.shorthand.kind.schema(), schema]} if self.shorthand else schema
-
-
-def _colon_hint(node: MappingNode) -> str | None:
-    """``- torch: ==1.13`` and ``- numpy>=1: reason`` are mappings to YAML."""
-    if len(node.entries) == 1:
-        key, value = node.entries[0]
-        if isinstance(value, ScalarNode):
-            return f"write {key.text}{value.text}" if value.text[:1] in "=<>!~" else "quote a text that contains ': '"
-    return None

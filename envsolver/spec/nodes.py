@@ -135,29 +135,32 @@ def _decode(data: bytes, path: str, problems: list[Problem]) -> str | None:
 
 def _syntax_problem(error: Any, text: str, path: str) -> Problem:
     """Translate an error of the YAML parser (its classes share no typed interface)."""
+    from yaml.reader import ReaderError
+
+    if isinstance(error, ReaderError):
+        character = error.character if isinstance(error.character, int) else ord(error.character)
+        line = text.count("\n", 0, max(0, text.find(chr(character)))) + 1
+        return Problem(f"not valid YAML: character U+{character:04X} is not allowed", Origin(path, line))
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    if mark is not None:
-        line = mark.line + 1
-    else:
-        position = getattr(error, "position", None)  # ReaderError: a character that YAML does not allow
-        line = text.count("\n", 0, position) + 1 if isinstance(position, int) else 0
-    said = " ".join(
-        str(part) for part in (getattr(error, "context", None), getattr(error, "problem", None)) if part
-    ) or getattr(error, "reason", "it cannot be parsed")
+    if mark is None:
+        return Problem(f"not valid YAML: {error}", Origin(path))
+    said = " ".join(part for part in (error.context, error.problem) if part)
     hint = None
-    lines = text.splitlines()
-    if 0 < line <= len(lines) and "\t" in lines[line - 1][: len(lines[line - 1]) - len(lines[line - 1].lstrip())]:
+    if _is_indented_with_tab(text, mark.line):
         hint = "the line is indented with a tab; YAML wants spaces"
     elif "mapping values are not allowed" in said:
         hint = "quote a text that contains ': '"
-    elif "special characters" in said:
-        said = f"character {_character(error)} is not allowed in YAML"
+    # The end of the file counts as a line of its own, which no editor shows.
+    line = min(mark.line + 1, max(1, len(text.splitlines())))
     return Problem(f"not valid YAML: {said}", Origin(path, line), hint)
 
 
-def _character(error: Any) -> str:
-    character = getattr(error, "character", 0)
-    return f"U+{character if isinstance(character, int) else ord(character):04X}"
+def _is_indented_with_tab(text: str, line: int) -> bool:
+    lines = text.splitlines()
+    if line >= len(lines):
+        return False
+    indent = lines[line][: len(lines[line]) - len(lines[line].lstrip())]
+    return "\t" in indent
 
 
 class _TooMuchError(Exception):
