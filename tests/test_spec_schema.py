@@ -133,3 +133,20 @@ def _texts(kind: object) -> list[Text]:
     if isinstance(kind, Record):
         return [text for known in kind.fields for text in _texts(known.kind)]
     return []
+
+
+def test_the_documentation_is_up_to_date() -> None:
+    """Written by ``python -m envsolver.spec.reference``."""
+    page = (ROOT / "docs" / "spec.md").read_text(encoding="utf-8")
+    assert page.endswith(f"\n{reference_markdown()}")
+
+
+def test_the_examples_of_the_documentation_load(tmp_path: Path) -> None:
+    """Each YAML block of the page is a spec once what it leaves out is added."""
+    page = (ROOT / "docs" / "spec.md").read_text(encoding="utf-8")
+    blocks = [block.split("```")[0] for block in page.split("```yaml\n")[1:]]
+    examples = [yaml.load(block, Loader=yaml.BaseLoader) for block in blocks]  # noqa: S506 -- texts only
+    specs = [example for example in examples if example and "extends" not in example]
+    assert len(specs) >= 5
+    for spec in specs:
+        assert loads({"python": "3.8", "platforms": ["linux-64"], "pip": ["x"], **spec}, tmp_path), spec

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
     from envsolver.spec.kinds import Kind
 
-__all__ = ["reference_markdown", "schema"]
+__all__ = ["BEGIN", "reference_markdown", "schema"]
+
+BEGIN = "<!-- The rest of this page is made from the table of keys: python -m envsolver.spec.reference -->"
 
 
 def schema() -> dict[str, Any]:
@@ -30,12 +32,13 @@ def schema() -> dict[str, Any]:
 
 
 def reference_markdown() -> str:
-    """Return the reference of all keys as Markdown, one table a mapping."""
+    """Return the second half of ``docs/spec.md``: all keys, one table a mapping."""
     lines = [
-        "# Keys of a spec",
+        BEGIN,
         "",
-        "Written from the table that the loader and `envsolver schema` use too. The last column says what becomes of a",
-        "key with `extends`:",
+        "## All keys",
+        "",
+        "The last column says what becomes of a key with `extends`:",
         "",
         *(f"- *{merge.value}*: {merge.meaning};" for merge in Merge),
         "",
@@ -46,7 +49,7 @@ def reference_markdown() -> str:
 
 
 def _section(title: str, record: Record, *, inherited: bool) -> Iterator[str]:
-    yield f"## `{title}`" if title else "## The file"
+    yield f"### `{title}`" if title else "### The file"
     yield ""
     if record.shorthand is not None:
         kind = record.shorthand.kind
@@ -88,3 +91,9 @@ def _inner(kind: Kind[Any]) -> tuple[str, Record | None]:
         suffix, inner = _inner(kind.value)
         return f".NAME{suffix}", inner
     return "", None
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.stdout.write(reference_markdown())
