@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from envsolver.model.candidate import Name
     from envsolver.model.spec import SpecRequirement
+    from envsolver.solve.intervals import Intervals
     from envsolver.solve.requirements import Declared
 
 __all__ = ["Asked", "Clause", "ClauseKind", "Condition"]
@@ -51,13 +52,17 @@ class Clause:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What choosing one version entails because of one clause: match specs over ranks.
+    """What choosing one version entails for another project, because of one clause.
 
     Attributes:
-        depends: must be met by packages of the solution.
-        constrains: must be met by those packages of the solution that they name.
+        required: the other project.
+        admitted: its positions that may be chosen beside; empty if none may (or no index has it).
+        extras: extras of it that become active.
+        brings: whether the other project becomes part of the solution; if not, the condition holds if it is.
     """
 
     clause: Clause
-    depends: tuple[str, ...] = ()
-    constrains: tuple[str, ...] = ()
+    required: Name
+    admitted: Intervals
+    extras: tuple[str, ...] = ()
+    brings: bool = True

@@ -9,12 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envsolver.solve.clauses import Clause
+from envsolver.solve.intervals import each
 from envsolver.solve.sat import Sat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from envsolver.model.candidate import Name
+    from envsolver.solve.clauses import Condition
+    from envsolver.solve.intervals import Intervals
     from envsolver.solve.requirements import Declared
     from envsolver.solve.world import World
 
@@ -73,33 +76,31 @@ class Question:
 
     def __init__(self, world: World, clauses: Sequence[Clause]) -> None:
         self._world = world
-        self._clauses = frozenset(clauses)
-        self._representatives = {name: self._represent(name) for name in world.tables}
+        self._conditions: dict[tuple[Name, int], list[Condition]] = {}
+        admitted: dict[Name, set[Intervals]] = {}
+        for clause in clauses:
+            if clause.asked:
+                admitted.setdefault(clause.required, set()).add(world.positions(clause.asked.declared))
+        included = frozenset(clauses)
+        for name, table in world.tables.items():
+            for position in table.enabled:
+                for extra in ("", *sorted(world.extras.get(name, ()))):
+                    for condition in world.conditions(name, position, extra):
+                        if condition.clause in included:
+                            self._conditions.setdefault((name, position), []).append(condition)
+                            admitted.setdefault(condition.required, set()).add(condition.admitted)
+        self._representatives = {name: self._represent(name, admitted.get(name, set())) for name in world.tables}
 
-    def _represent(self, name: Name) -> list[int]:
+    def _represent(self, name: Name, admitted: set[Intervals]) -> list[int]:
         """Return one position of each class of versions with the same conditions, met by the same requirements."""
-        table = self._world.tables[name]
-        admitted = {
-            table.positions(declared.specifier)
-            for clause in self._clauses
-            if clause.required == name
-            for declared in declared_in(self._world, clause)
-        }
-        of_position: dict[int, list[int]] = {}
+        meets: dict[int, list[int]] = {}
         for number, intervals in enumerate(sorted(admitted)):
-            for low, high in intervals:
-                for position in range(low, high):
-                    of_position.setdefault(position, []).append(number)
-        extras = ("", *sorted(self._world.extras.get(name, ())))
+            for position in each(intervals):
+                meets.setdefault(position, []).append(number)
         classes: dict[tuple[object, ...], int] = {}
-        for position in table.descending():
-            conditions = tuple(
-                condition
-                for extra in extras
-                for condition in self._world.conditions(name, position, extra)
-                if condition.clause in self._clauses
-            )
-            classes.setdefault((tuple(of_position.get(position, ())), conditions), position)
+        for position in self._world.tables[name].descending():
+            signature = (tuple(meets.get(position, ())), tuple(self._conditions.get((name, position), ())))
+            classes.setdefault(signature, position)
         return list(classes.values())
 
     async def solvable(self, clauses: Sequence[Clause]) -> bool:
@@ -113,8 +114,8 @@ class Question:
         for name, representatives in self._representatives.items():
             positions = representatives
             for clause in limits.get(name, ()):
-                admitted = world.tables[name].narrowed(d.specifier for d in declared_in(world, clause))
-                positions = [p for p in positions if any(low <= p < high for low, high in admitted)]
+                admitted = {p for declared in declared_in(world, clause) for p in each(world.positions(declared))}
+                positions = [p for p in positions if p in admitted]
             for records in world.records(name, positions, included.__contains__):
                 sat.put(records)
         specs = [

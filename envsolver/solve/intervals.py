@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from packaging.specifiers import Specifier, SpecifierSet
 
-__all__ = ["Intervals", "complement", "each", "intersect", "positions", "size", "union"]
+__all__ = ["Intervals", "complement", "each", "intersect", "positions", "runs", "size", "union"]
 
 Intervals = tuple[tuple[int, int], ...]
 """Half-open runs ``[low, high)``, ascending, disjoint and not adjacent."""
@@ -42,7 +42,7 @@ def _positions(versions: Sequence[Version], specifier: Specifier) -> Intervals:
         equal = type(specifier)(f"=={specifier.version}")
         return complement(_positions(versions, equal), len(versions))
     if operator == "===":
-        return _runs([i for i, version in enumerate(versions) if specifier.contains(version, prereleases=True)])
+        return runs(i for i, version in enumerate(versions) if specifier.contains(version, prereleases=True))
     if operator in {">=", ">"}:
         return _run(_first(versions, specifier, 0), len(versions))
     if operator in {"<=", "<"}:
@@ -72,14 +72,15 @@ def _run(low: int, high: int) -> Intervals:
     return ((low, high),) if low < high else ()
 
 
-def _runs(ascending: Sequence[int]) -> Intervals:
-    runs: list[tuple[int, int]] = []
+def runs(ascending: Iterable[int]) -> Intervals:
+    """Return the intervals of an ascending series of positions."""
+    found: list[tuple[int, int]] = []
     for position in ascending:
-        if runs and runs[-1][1] == position:
-            runs[-1] = (runs[-1][0], position + 1)
+        if found and found[-1][1] == position:
+            found[-1] = (found[-1][0], position + 1)
         else:
-            runs.append((position, position + 1))
-    return tuple(runs)
+            found.append((position, position + 1))
+    return tuple(found)
 
 
 def intersect(left: Intervals, right: Intervals) -> Intervals:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from envsolver.model.candidate import Name
+    from envsolver.solve.intervals import Intervals
     from envsolver.solve.refine import Refinement, Solution
     from envsolver.solve.requirements import Declared
 
@@ -64,7 +65,7 @@ class _Search:
         self.fixed: dict[Name, int] = {}
         self.queue: deque[Declared] = deque()
         self._pins: list[str] = []
-        self._bounds: dict[Name, list[Declared]] = {}
+        self._admitted: dict[Name, Intervals] = {}
         self._extras: set[tuple[Name, str]] = set()
 
     async def fix(self, name: Name) -> None:
@@ -78,25 +79,28 @@ class _Search:
             self.solution = newer
         position = self.fixed[name] = self.solution.chosen[name]
         self._pins.append(f"{name} =={table.rank_of[position]}")
-        self._require(self._world.requirements(name, position))
+        self._follow(name, "")
 
     def activate(self, declared: Declared) -> None:
         """Follow the extras that a requirement asks for of a settled project."""
         for extra in declared.extras:
             if (declared.name, extra) not in self._extras:
                 self._extras.add((declared.name, extra))
-                self._require(self._world.requirements(declared.name, self.fixed[declared.name], extra))
+                self._follow(declared.name, extra)
 
-    def _require(self, requirements: Sequence[Declared]) -> None:
-        for declared in requirements:
-            self._bounds.setdefault(declared.name, []).append(declared)
+    def _follow(self, name: Name, extra: str) -> None:
+        """Take in what a settled project (with an extra) requires."""
+        position = self.fixed[name]
+        for declared in self._world.requirements(name, position, extra):
             self.queue.append(declared)
+            admitted = self._world.admitted(name, position, declared, extra)
+            self._admitted[declared.name] = intersect(self._limit(declared.name), admitted)
+
+    def _limit(self, name: Name) -> Intervals:
+        return self._admitted.get(name, self._world.limit(name))
 
     def _has_better(self, name: Name) -> bool:
         """Say whether the spec and the settled projects, taken alone, admit a better version than the present one."""
         table = self._world.tables[name]
         rank = table.rank_of[self.solution.chosen[name]]
-        admitted = self._world.limit(name)
-        for declared in self._bounds.get(name, ()):
-            admitted = intersect(admitted, table.positions(declared.specifier))
-        return any(table.rank_of[position] > rank for position in each(admitted) if position in table.enabled)
+        return any(table.rank_of[p] > rank for p in each(self._limit(name)) if p in table.enabled)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from envsolver.solve.horizon import Bounds
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -25,6 +27,7 @@ class Problem:
         overrides: replace what any package (not the spec itself) requires of the project that they name.
         as_of: seconds since 1970 UTC; files uploaded at or after it do not exist. None: no limit.
         preferences: versions to keep where they can be kept (those of the lock that is being updated).
+        bounds: which implied bounds hold.
     """
 
     target: Target
@@ -33,3 +36,4 @@ class Problem:
     overrides: tuple[SpecRequirement, ...] = ()
     as_of: int | None = None
     preferences: Mapping[Name, str] = field(default_factory=dict)
+    bounds: Bounds = field(default_factory=lambda: Bounds(horizon=None))

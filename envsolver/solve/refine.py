@@ -155,6 +155,17 @@ class Refinement:
 
     # Solving
 
+    async def first(self) -> Solution | None:
+        """Return a solution, dropping as few soft clauses as it takes, or None if there is none without any."""
+        while (solution := await self.solve()) is None:
+            from envsolver.solve.soften import fewest_to_drop
+
+            dropped = await fewest_to_drop(self.world)
+            if dropped is None:
+                return None
+            self.world.drop(dropped)
+        return solution
+
     async def solve(self, extra: Sequence[str] = ()) -> Solution | None:
         """Return a solution in which everything is known, or None if there is none.
 

@@ -38,7 +38,7 @@ async def resolve(problem: Problem, source: CandidateSource, progress: Progress 
     refinement.progress.stage("solving")
     try:
         await refinement.open()
-        first = await refinement.solve()
+        first = await refinement.first()
         if first is None:
             from envsolver.solve.explain import no_solution
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envsolver.solve.clauses import Asked, Clause, Condition
-from envsolver.solve.intervals import each
+from envsolver.solve.horizon import series_of_releases, within_horizon
+from envsolver.solve.intervals import each, intersect, size
 from envsolver.solve.requirements import Declared, applying, parse
 from envsolver.solve.sat import Needs, Records
 from envsolver.solve.table import Table
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from envsolver.model.candidate import Metadata, Name, Page
     from envsolver.model.errors import UnknownPackageError
     from envsolver.model.spec import SpecRequirement
+    from envsolver.solve.horizon import Series
     from envsolver.solve.intervals import Intervals
     from envsolver.solve.problem import Problem
 
@@ -66,6 +68,8 @@ class World:
         """Projects whose records no longer say what is known."""
         self._limits: dict[Name, Intervals] = {}
         self._requirements: dict[tuple[Name, int, str], list[Declared]] = {}
+        self._series: dict[Name, list[Series | None] | None] = {}
+        self._horizons: dict[tuple[Name, int], Intervals] = {}
 
     def _asked(self, requirements: Iterable[SpecRequirement]) -> list[Asked]:
         asked = [Asked(parse(written.text), written) for written in requirements]
@@ -98,6 +102,12 @@ class World:
         """Return the positions of a project that can still be chosen, ascending."""
         enabled = self.tables[name].enabled
         return [position for position in each(self.limit(name)) if position in enabled]
+
+    def drop(self, clauses: frozenset[Clause]) -> None:
+        """Let soft clauses give way; those dropped before that are not among them hold again."""
+        changed = self.dropped ^ clauses
+        self.dropped = clauses
+        self.stale |= {clause.requirer for clause in changed if clause.requirer is not None}
 
     # What versions require
 
@@ -159,19 +169,66 @@ class World:
         """Return what choosing a version (with an extra) entails, each with its reason."""
         if (name, position) not in self.known:
             return []
-        return [
-            Condition(
-                Clause(kind="package", required=declared.name, requirer=name, extra=extra),
-                depends=self.specs(declared),
-            )
-            for declared in self.requirements(name, position, extra)
-        ]
+        found = []
+        for declared in self.requirements(name, position, extra):
+            clause = Clause(kind="package", required=declared.name, requirer=name, extra=extra)
+            found.append(Condition(clause, declared.name, self.positions(declared), declared.extras))
+            if (bounded := self.bounded(name, position, declared)) is not None:
+                found.append(Condition(_bound(name, declared.name, extra), declared.name, bounded))
+        return found
+
+    def positions(self, declared: Declared) -> Intervals:
+        """Return the positions that a requirement admits; none if no index has the project."""
+        table = self.tables.get(declared.name)
+        return table.positions(declared.specifier) if table else ()
+
+    def admitted(self, name: Name, position: int, declared: Declared, extra: str = "") -> Intervals:
+        """Return the positions that a requirement of a version admits, bounds that were not dropped included."""
+        table = self.tables[declared.name]
+        bounded = self.bounded(name, position, declared)
+        if bounded is None or _bound(name, declared.name, extra) in self.dropped:
+            return table.positions(declared.specifier)
+        return bounded
+
+    def bounded(self, name: Name, position: int, declared: Declared) -> Intervals | None:
+        """Return the positions that a requirement admits within its horizon.
+
+        None if there is no bound, if it would hold nothing back, or if it would leave nothing to choose.
+        """
+        table = self.tables.get(declared.name)
+        horizon = self.problem.bounds.horizon_for(declared.name)
+        uploaded = self.tables[name].releases[position].uploaded
+        if table is None or horizon is None or uploaded is None:
+            return None
+        known = self._within(declared.name, table, uploaded + horizon)
+        if known is None:
+            return None
+        admitted = table.positions(declared.specifier)
+        bounded = intersect(admitted, known)
+        choices = intersect(admitted, self.limit(declared.name))
+        kept = intersect(bounded, choices)
+        if size(kept) == size(choices) or not any(p in table.enabled for p in each(kept)):
+            return None
+        return bounded
+
+    def _within(self, name: Name, table: Table, cutoff: int) -> Intervals | None:
+        if name not in self._series:
+            self._series[name] = series_of_releases(table.releases, table.versions)
+        series = self._series[name]
+        if series is None:
+            return None
+        key = (name, cutoff)
+        if key not in self._horizons:
+            self._horizons[key] = within_horizon(table.releases, series, cutoff)
+        return self._horizons[key]
 
     def specs(self, declared: Declared) -> tuple[str, ...]:
         """Return the match specs over ranks that a requirement stands for."""
-        table = self.tables.get(declared.name)
-        specification = table.specification(table.positions(declared.specifier)) if table else None
-        packages = [extra_package(declared.name, extra) for extra in declared.extras] or [declared.name]
+        return self._specs(declared.name, self.positions(declared), declared.extras)
+
+    def _specs(self, name: Name, admitted: Intervals, extras: Sequence[str] = ()) -> tuple[str, ...]:
+        specification = self.tables[name].specification(admitted) if name in self.tables else None
+        packages = [extra_package(name, extra) for extra in extras] or [name]
         # No version of a package has a rank below 1.
         return tuple(f"{package} {specification or '<0'}" for package in packages)
 
@@ -180,15 +237,20 @@ class World:
         rank_of = self.tables[name].rank_of
 
         def needs(position: int, extra: str) -> Needs:
-            included = [c for c in self.conditions(name, position, extra) if includes(c.clause)]
-            own = (f"{name} =={rank_of[position]}",) if extra else ()
-            return Needs(
-                (*own, *(spec for condition in included for spec in condition.depends)),
-                tuple(spec for condition in included for spec in condition.constrains),
-            )
+            depends = [f"{name} =={rank_of[position]}"] if extra else []
+            constrains: list[str] = []
+            for condition in self.conditions(name, position, extra):
+                if includes(condition.clause):
+                    specs = self._specs(condition.required, condition.admitted, condition.extras)
+                    (depends if condition.brings else constrains).extend(specs)
+            return Needs(tuple(depends), tuple(constrains))
 
         packages = {"": str(name)} | {extra: extra_package(name, extra) for extra in sorted(self.extras.get(name, ()))}
         return [
             Records(package, {rank_of[position]: needs(position, extra) for position in positions})
             for extra, package in packages.items()
         ]
+
+
+def _bound(requirer: Name, required: Name, extra: str) -> Clause:
+    return Clause(kind="bound", required=required, requirer=requirer, extra=extra, soft=True)
