@@ -2,44 +2,69 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from envsolver.app.lockfile import read_lock
 from envsolver.model.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from envsolver.app.project import Environment, Project
+    from envsolver.model.ports import Progress
 
-    from envsolver.lock.model import Lock
-
-__all__ = ["FORMATS", "ExportFormat", "export", "spec_schema"]
+__all__ = ["FORMATS", "ExportFormat", "ExportOptions", "export", "spec_schema"]
 
 ExportFormat = Literal["requirements", "pylock", "constraints"]
 
 FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 
 
-def export(
-    lock: Lock, format_: ExportFormat, *, platform: str | None = None, groups: Sequence[str] = (), hashes: bool = True
-) -> str:
-    """Return a lock in the format of another tool.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportOptions:
+    """What an export is to hold.
 
-    Args:
-        lock: of the environment.
-        format_: one of :data:`FORMATS`.
+    Attributes:
         platform: None for all platforms of the lock; what only some of them have then carries a marker.
         groups: to take beside the base.
         hashes: leave them out of ``requirements`` to allow checkouts of a version control system, which have none.
+        offline: for ``pylock``: read the indexes' pages from the cache only.
+    """
+
+    platform: str | None = None
+    groups: tuple[str, ...] = ()
+    hashes: bool = True
+    offline: bool = False
+
+
+def export(
+    project: Project, environment: Environment, format_: ExportFormat, options: ExportOptions, progress: Progress
+) -> str:
+    """Return a lock in the format of another tool.
 
     Raises:
-        UsageError: the lock has no such platform or group, groups exclude each other, or something has no hash.
+        UsageError: the lock has no such platform or group, groups exclude each other, an option does not go with the
+            format, or something has no hash.
+        FileError: there is no lock, or an index has not got a file of it.
+        LockError: the lock makes no sense.
+        NetworkError: an index did not answer (``pylock`` alone has URLs in it).
     """
     from envsolver.formats import constraints, pylock, requirements
 
+    lock = read_lock(project, environment)
     if format_ == "requirements":
-        return requirements.dumps(lock, platform=platform, groups=groups, hashes=hashes)
-    if not hashes:
+        return requirements.dumps(lock, platform=options.platform, groups=options.groups, hashes=options.hashes)
+    if not options.hashes:
         raise UsageError(f"--no-hashes is for requirements, not for {format_}")
-    return (pylock if format_ == "pylock" else constraints).dumps(lock, platform=platform, groups=groups)
+    if format_ == "constraints":
+        return constraints.dumps(lock, platform=options.platform, groups=options.groups)
+    if options.platform is not None or options.groups:
+        raise UsageError(
+            "a pylock holds all platforms and groups: the installer chooses", hint="leave out --platform and --group"
+        )
+    from envsolver.app.locating import locate
+
+    spec = project.spec(environment)
+    return pylock.dumps(lock, url_of=locate(project, spec, lock, offline=options.offline, progress=progress))
 
 
 def spec_schema() -> dict[str, Any]:

@@ -46,7 +46,11 @@ def _command(command: click.Command, context: click.Context) -> Iterator[str]:
 
 def _options(command: click.Command, context: click.Context, *, common: bool) -> Iterator[str]:
     for parameter in command.params:
-        if isinstance(parameter, click.Option) and (parameter.name in COMMON_NAMES) == common and not parameter.is_eager:
+        if (
+            isinstance(parameter, click.Option)
+            and (parameter.name in COMMON_NAMES) == common
+            and not parameter.is_eager
+        ):
             names, text = parameter.get_help_record(context) or ("", "")
             yield f"- `{names}`: {' '.join(text.split())}"
 

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from envsolver.app.exporting import FORMATS
+from envsolver.app.exporting import FORMATS, ExportOptions
 from envsolver.app.exporting import export as exported
-from envsolver.app.lockfile import read_lock
 from envsolver.app.project import open_project
 from envsolver.cli.base import EnvironmentName, command, output_option
 from envsolver.cli.output import write_document
@@ -40,11 +39,14 @@ def export(
 ) -> None:
     """Write a lock in the format of another tool.
 
-    requirements: pins with hashes, for pip and uv. pylock: pylock.toml (PEP 751). constraints: pins alone, for -c.
+    requirements: pins with hashes, for pip and uv. constraints: pins alone, for -c. pylock: pylock.toml (PEP 751), with
+    all platforms and groups, and the URLs of your own indexes.
     """
     project = open_project(ui.common.project)
     environment = project.find(name)
-    text = exported(read_lock(project, environment), format_, platform=platform, groups=groups, hashes=not no_hashes)
+    options = ExportOptions(platform=platform, groups=groups, hashes=not no_hashes, offline=ui.common.offline)
+    with ui.progress() as progress:
+        text = exported(project, environment, format_, options, progress)
     facts: dict[str, object] = {"environment": environment.name, "format": format_}
     if ui.json_wanted and (output is None or output == Path("-")):
         ui.json({**facts, "text": text})
