@@ -4,9 +4,9 @@ A requirement without an upper bound does not say that it works with everything 
 had seen the next release. So of what an edge A → B admits, the versions of B are left out that came long after A:
 
 * in are all versions uploaded up to a horizon (90 days) after A's first file;
-* in are later versions of a series that existed by then, so that fixes still flow. The series is the major version; for
-  ``0.x``, where any minor release may break (semver.org, item 4), the minor version; a calendar version has none, since
-  its first number says nothing about compatibility (calver.org);
+* in are later versions of a series of which a final release existed by then, so that fixes still flow. The series is
+  the major version; for ``0.x``, where any minor release may break (semver.org, item 4), the minor version; a calendar
+  version has none, since its first number says nothing about compatibility (calver.org);
 * where nothing that the requirement admits would be left, the bound says nothing.
 
 What the user's own spec requires is never bounded. Projects that publish data, not interfaces, are exempt.
@@ -90,14 +90,21 @@ def series_of_releases(releases: Sequence[Release], versions: Sequence[Version])
     return found
 
 
-def within_horizon(releases: Sequence[Release], series: Sequence[Series | None], cutoff: int) -> Intervals:
+def within_horizon(
+    releases: Sequence[Release], versions: Sequence[Version], series: Sequence[Series | None], cutoff: int
+) -> Intervals:
     """Return the positions that a requirement could know.
 
     Args:
         releases: of the required project, ascending, all with a time.
+        versions: of the releases, parsed.
         series: of each release.
         cutoff: when the requiring version was uploaded, plus the horizon; seconds since 1970.
     """
     early = [release.uploaded is not None and release.uploaded <= cutoff for release in releases]
-    known = {of for of, is_early in zip(series, early, strict=True) if is_early and of is not None}
+    known = {
+        of
+        for of, version, is_early in zip(series, versions, early, strict=True)
+        if is_early and of is not None and not version.is_prerelease
+    }
     return runs(position for position, is_early in enumerate(early) if is_early or series[position] in known)

@@ -219,7 +219,7 @@ class World:
             return None
         key = (name, cutoff)
         if key not in self._horizons:
-            self._horizons[key] = within_horizon(table.releases, series, cutoff)
+            self._horizons[key] = within_horizon(table.releases, table.versions, series, cutoff)
         return self._horizons[key]
 
     def specs(self, declared: Declared) -> tuple[str, ...]:
