@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -132,6 +134,21 @@ def test_minimal(tmp_path: Path) -> None:
     spec = load(tmp_path)
     assert (spec.name, spec.python, spec.status, spec.as_of, spec.gpu) == ("env", "3.9", "supported", None, None)
     assert spec.target("linux-64").glibc is None
+
+
+def test_to_load_without_validation_imports_little(tmp_path: Path) -> None:
+    """The digest of a spec is asked for by every command, mostly to learn that nothing is to be done."""
+    write_specs(tmp_path, env=FULL)
+    code = """if True:
+        import sys
+        from pathlib import Path
+        from envsolver.spec import inputs_digest, load_spec
+        inputs_digest(load_spec(Path("specs/env.yaml"), Path(), validate=False))
+        heavy = {"packaging", "difflib", "tomllib", "jsonschema", "asyncio", "aiohttp", "rattler", "msgspec", "click"}
+        print(sorted(heavy & set(sys.modules)))
+    """
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 def test_without_validation_the_result_is_the_same(tmp_path: Path) -> None:
