@@ -82,7 +82,7 @@ class _Bucket:
 
     def __init__(self, version: Version) -> None:
         self.version = version
-        self.links: dict[str, tuple[Link, str]] = {}
+        self.links: dict[str, tuple[Link, str, str]] = {}
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -107,13 +107,14 @@ def build_page(name: Name, links: Iterable[Link]) -> CompactPage:
             # 1.0 and 1.0.0 are one version (PEP 440): the shorter spelling stands for it, whatever came first.
             bucket.version = min(bucket.version, parsed.version, key=lambda each: (len(str(each)), str(each)))
         # Of two links with one name the page's first counts.
-        bucket.links.setdefault(link.filename, (link, parsed.tags))
+        if link.filename not in bucket.links:
+            bucket.links[link.filename] = (link, parsed.tags, _place(link))
     return _assemble(buckets, left_out)
 
 
 def _assemble(buckets: dict[Version, _Bucket], left_out: int) -> CompactPage:
     ordered = [buckets[version] for version in sorted(buckets)]
-    places = [_place(link) for bucket in ordered for link, _ in bucket.links.values()]
+    places = [place for bucket in ordered for _, _, place in bucket.links.values()]
     base = _common_start(min(places), max(places)) if places else ""
     page = CompactPage(base, [], [], [], [], [], [], left_out)
     shape_numbers: dict[tuple[str, str, bool], int] = {}
@@ -122,11 +123,11 @@ def _assemble(buckets: dict[Version, _Bucket], left_out: int) -> CompactPage:
     for bucket in ordered:
         rows = []
         for filename in sorted(bucket.links):
-            link, tags = bucket.links[filename]
+            link, tags, place = bucket.links[filename]
             shape = shape_numbers.setdefault((tags, link.requires_python, link.yanked is not None), len(shape_numbers))
             rows.append(
                 _Row(
-                    filename, _place(link)[start:], shape, link.sha256, link.size, link.uploaded, link.yanked,
+                    filename, place[start:], shape, link.sha256, link.size, link.uploaded, link.yanked,
                     link.metadata,
                 )
             )  # fmt: skip

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from envsolver.model.candidate import DIRECT_INDEX, normalize_name
+from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import EnvsolverError, NetworkError, UnknownPackageError
 from envsolver.sources.compact import open_page
 from envsolver.sources.tasks import SharedTasks
@@ -116,7 +116,7 @@ class IndexSet:
         pages: PageStore,
         metadata: SharedMetadata,
         digests: Digests,
-        direct: Callable[[Name, str], Awaitable[Page]] | None = None,
+        direct: Callable[[Name, str], Awaitable[Page]],
         offline: bool = False,
         known_names: Iterable[str] = (),
     ) -> None:
@@ -173,8 +173,6 @@ class IndexSet:
 
     async def direct(self, name: Name, url: str) -> Page:
         """Return the page of a direct reference."""
-        if self._direct is None:
-            raise UnknownPackageError(name, indexes=[DIRECT_INDEX], hint=f"{redact(url)} cannot be read here")
         return await self._direct(name, url)
 
     def hint(self, name: Name) -> None:

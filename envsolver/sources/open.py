@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from envsolver.model.candidate import DEFAULT_INDEX
 from envsolver.model.errors import FileError
@@ -19,6 +19,7 @@ from envsolver.sources.http import HttpClient
 from envsolver.sources.indexes import BoundIndex, IndexSet, SharedMetadata, absent_statuses
 from envsolver.sources.metadata import MetadataReader, SdistBuilder
 from envsolver.sources.pagestore import IndexAddress, PageStore
+from envsolver.sources.tasks import SharedTasks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -27,18 +28,11 @@ if TYPE_CHECKING:
     from envsolver.model.ports import Progress
     from envsolver.model.spec import IndexSpec, Spec
     from envsolver.sources.config import IndexLocation
+    from envsolver.sources.direct import DirectReferences
     from envsolver.sources.frozen import FrozenIndex
     from envsolver.sources.urls import Credential
 
-__all__ = ["DirectReader", "Session", "SourceSettings", "load_frozen", "open_session"]
-
-
-class DirectReader(Protocol):
-    """Serves direct references (``name @ url``)."""
-
-    async def page(self, name: Name, url: str) -> Page:
-        """Return a page with the one release that the reference points to."""
-        ...
+__all__ = ["Session", "SourceSettings", "load_frozen", "open_session"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +67,7 @@ class Session:
         default_index: where the user's default index is.
     """
 
-    def __init__(self, settings: SourceSettings, progress: Progress, direct: DirectReader | None = None) -> None:
+    def __init__(self, settings: SourceSettings, progress: Progress) -> None:
         environ = os.environ if settings.environ is None else settings.environ
         home = settings.home or Path.home()
         root = None if settings.no_cache else settings.cache_dir or default_cache_root(environ, home)
@@ -86,14 +80,14 @@ class Session:
         )
         self.default_index: IndexLocation = default_index_url(environ, home, settings.cwd or Path.cwd())
         self._offline = settings.offline
-        self._direct = direct
         self._pages = PageStore(http=self.http, cache=self.cache, offline=settings.offline, refresh=settings.refresh)
-        self._reader = MetadataReader(
-            self.http, self.cache, SdistBuilder(self.http), offline=settings.offline, progress=progress
-        )
+        self._builder = SdistBuilder(self.http)
+        self._reader = MetadataReader(self.http, self.cache, self._builder, offline=settings.offline, progress=progress)
         self._metadata = SharedMetadata(self._reader.read)
         self._digests = Digests(http=self.http, cache=self.cache, offline=settings.offline)
         self._frozen: dict[Path, FrozenIndex] = {}
+        self._direct: DirectReferences | None = None
+        self._direct_pages: SharedTasks[Page] = SharedTasks(background=0)
 
     def source_for(self, spec: Spec, platform: str, project_root: Path) -> IndexSet:
         """Return the source of candidates of an environment on a platform.
@@ -116,17 +110,37 @@ class Session:
             pages=self._pages,
             metadata=self._metadata,
             digests=self._digests,
-            direct=None if self._direct is None else self._direct.page,
+            direct=self._direct_page,
             offline=self._offline,
             known_names=[_name_in(requirement.text) for requirement in spec.requirements],
         )
 
     async def close(self) -> None:
         """Stop everything that is under way in the background."""
+        await self._direct_pages.close()
         await self._pages.close()
         await self._metadata.close()
         await self._reader.close()
         await self._digests.close()
+
+    async def _direct_page(self, name: Name, url: str) -> Page:
+        if self._direct is None:
+            from envsolver.sources.direct import DirectReferences
+
+            self._direct = DirectReferences(
+                http=self.http,
+                cache=self.cache,
+                reader=self._reader,
+                digest=self._digests.digest,
+                builder=self._builder,
+                offline=self._offline,
+            )
+        direct = self._direct
+        if url.startswith(("https://", "http://")):
+            # The file that comes of it carries the URL without its credential. A URL that is none is not refused here.
+            with suppress(ValueError):
+                self.http.credentials.register(url)
+        return await self._direct_pages.get((name, url), lambda: direct.page(name, url))
 
     def _bound(self, index: IndexSpec, project_root: Path) -> BoundIndex:
         url = self.http.credentials.register(_absolute(index.url, project_root), alias=index.alias)
@@ -146,15 +160,13 @@ class Session:
 
 
 @asynccontextmanager
-async def open_session(
-    settings: SourceSettings, progress: Progress | None = None, *, direct: DirectReader | None = None
-) -> AsyncIterator[Session]:
+async def open_session(settings: SourceSettings, progress: Progress | None = None) -> AsyncIterator[Session]:
     """Open what all sources of a run share; on leaving, background work is cancelled and connections are closed.
 
     Raises:
         FileError: the user's configuration names something that cannot be used.
     """
-    session = Session(settings, progress or NullProgress(), direct)
+    session = Session(settings, progress or NullProgress())
     async with session.http:
         try:
             yield session

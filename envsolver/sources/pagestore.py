@@ -92,8 +92,12 @@ class PageStore:
         refresh: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        import packaging
+
         self._http = http
         self._cache = cache
+        # What a file name means is packaging's to say: pages that another release of it has read are read anew.
+        self._format = f"{_FORMAT}-{packaging.__version__}"
         self._offline = offline
         self._refresh = refresh
         self._clock = clock
@@ -144,7 +148,7 @@ class PageStore:
         if url.startswith("file:"):
             reply = await self._http.get(url)
             return None if reply.status in _GONE else codec.make(_links(reply))
-        bucket = f"{index.kind}-{_FORMAT}"
+        bucket = f"{index.kind}-{self._format}"
         cached = self._cached(bucket, url, codec)
         entry, page = cached
         if entry is not None and (self._offline or is_fresh(entry.fetched, entry.fresh_for, self._clock())):

@@ -165,10 +165,11 @@ _REASONS = {
 def failure(error: Exception) -> str:
     """Say in words what went wrong."""
     cause = getattr(error, "certificate_error", None) or getattr(error, "os_error", None) or error
-    detail = getattr(cause, "verify_message", None) or type(cause).__name__
-    if isinstance(cause, OSError) and cause.errno is not None and cause.errno > 0:
+    detail = getattr(cause, "verify_message", None)
+    if not detail and isinstance(cause, OSError) and cause.errno is not None and cause.errno > 0:
         # asyncio puts addresses into the text; the number says it in the system's words.
         detail = os.strerror(cause.errno)
+    detail = detail or type(cause).__name__
     for kind in type(error).__mro__:
         if reason := _REASONS.get(kind.__name__):
             return reason.format(error=error, detail=detail)
