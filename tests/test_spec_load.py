@@ -12,6 +12,7 @@ from envsolver.model.errors import FileError
 from envsolver.model.origin import Origin
 from envsolver.model.spec import GpuAllow, GpuSpec, GroupSpec, ImportCheck, IndexSpec, Note, SystemSpec
 from envsolver.model.target import Target
+from envsolver.spec.catalogue import catalogue
 from envsolver.spec.load import load_spec
 from tests.support.specs import MINIMAL, load, messages, write_specs
 
@@ -353,6 +354,8 @@ def test_gpu(tmp_path: Path, gpu: str, said: str) -> None:
         ("a: {url: h.example.org/simple}", "has no scheme (write https://h.example.org/simple)"),
         ("a: {url: 'ftp://h/simple'}", "'ftp' is no scheme of an index"),
         ("a: {url: 'https:///'}", "names no host"),
+        ("a: {url: 'user:secret@h/simple'}", "the URL has no scheme (write https://…"),
+        ("a: {url: 'https:/h/simple'}", "the URL has no scheme"),
         ("a: {url: ../wheels}", "leads out of the project"),
         ("a: {url: /srv/wheels}", "is not a relative path"),
         ("a: {url: wheels, frozen: ../../x.json}", "leads out of the project"),
@@ -372,6 +375,27 @@ def test_indexes(tmp_path: Path, index: str, said: str) -> None:
     (message,) = messages(tmp_path)
     assert said in message
     assert "secret" not in message
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "indexes: https://user:secret@h/simple",
+        "indexes: {a: https://user:secret@h/simple}",
+        "https://user:secret@h/simple: x",
+        "base-image: https://user:secret@h x",
+        "as-of: https://secret@h/",
+        "from: https://user:secret@h/pyproject.toml?",
+        "constraints: https://user:secret@h/x",
+        "overrides: [{https://user:secret@h/x: y}]",
+        "replace: [https://user:secret@h/]",
+    ],
+)
+def test_credentials_are_never_repeated(tmp_path: Path, line: str) -> None:
+    write_specs(tmp_path, env=f"{MINIMAL}{line}\n")
+    said = messages(tmp_path) + [str(problem) for head in catalogue(tmp_path) for problem in head.problems]
+    assert len(said) > 1
+    assert "secret" not in "\n".join(said)
 
 
 def test_a_package_may_be_bound_anew_on_another_platform(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from envsolver.model.origin import Origin
 from envsolver.model.spec import SpecHead
 from envsolver.spec import fields
 from envsolver.spec.kinds import Part, Reading, nearest
-from envsolver.spec.load import SUFFIXES, display_path, is_base, read_spec_file
+from envsolver.spec.load import SUFFIXES, display_path, is_base, read_spec_file, redacted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -117,7 +117,7 @@ def _head(path: Path, project: Path) -> SpecHead:
         description=_text(part, fields.DESCRIPTION),
         status=cast("Status", _text(part, fields.STATUS) or "supported"),
         extends=_names(part, fields.EXTENDS),
-        problems=tuple(reading.problems),
+        problems=tuple(map(redacted, reading.problems)),
     )
 
 

@@ -178,6 +178,8 @@ def index_url(text: str) -> Complaint | None:
         return None if rest.strip("/") else Complaint(f"{text!r} names no host")
     if re.match(r"[A-Za-z0-9.-]+\.[A-Za-z]{2,}/", text):
         return Complaint(f"{text!r} has no scheme", f"write https://{text}")
+    if "@" in text or ":" in text:
+        return Complaint("the URL has no scheme", "write https://…, or the path of a folder in the project")
     return relative_path(text)
 
 

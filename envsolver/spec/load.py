@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from envsolver.model.errors import FileError, Problem, SpecError
 from envsolver.model.origin import Origin
 from envsolver.spec import fields
+from envsolver.spec.checks import redact
 from envsolver.spec.kinds import Located, Part, Reading, nearest
 from envsolver.spec.nodes import MAX_BYTES, ScalarNode, parse_yaml
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from envsolver.model.spec import Spec
     from envsolver.spec.live import LiveProject
 
-__all__ = ["SUFFIXES", "display_path", "is_base", "load_spec", "read_spec_file"]
+__all__ = ["SUFFIXES", "display_path", "is_base", "load_spec", "read_spec_file", "redacted"]
 
 SUFFIXES = (".yaml", ".yml")
 
@@ -50,13 +51,18 @@ def load_spec(path: Path, project: Path, *, validate: bool = True) -> Spec:
 
 
 def _ordered(problems: list[Problem], first: str) -> list[Problem]:
-    """Those of the spec itself before those of its bases, each file from top to bottom."""
+    """Those of the spec itself before those of its bases, each file from top to bottom, without secrets."""
 
     def place(problem: Problem) -> tuple[bool, str, int]:
         origin = problem.origin or Origin("")
         return origin.path != first, origin.path, origin.line
 
-    return sorted(problems, key=place)
+    return sorted(map(redacted, problems), key=place)
+
+
+def redacted(problem: Problem) -> Problem:
+    """Return a problem without the credentials of any URL: messages quote what was written, wherever it stood."""
+    return Problem(redact(problem.message), problem.origin, redact(problem.hint) if problem.hint else None)
 
 
 def display_path(path: Path, project: Path) -> str:
