@@ -26,6 +26,7 @@ Defect = tuple[KeyPath, str]
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*")
 _URL = re.compile(r"[^\s\x00-\x1f\x7f]+")
+_GROUP = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")  # PEP 735
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{40,64}")
 _FILENAME = re.compile(r"[A-Za-z0-9][^/\\:*?\"<>|\x00-\x1f\x7f-\U0010ffff]*")
@@ -82,6 +83,8 @@ def _target_defects(lock: Lock) -> Iterator[Defect]:
         yield from _foreign(("target", at, "platform"), [target.platform], KNOWN_PLATFORMS, "known platform")
         exclusive = {group for members in lock.exclusive for group in members}
         yield from _foreign(("target", at, "choice"), target.choice, exclusive, "exclusive group")
+    for at, group in enumerate(lock.groups):
+        yield from _shape(("groups", at), group, _GROUP, "the name of a group")
     for members in lock.exclusive:
         yield from _foreign(("exclusive",), members, lock.groups, "group of the lock")
     yield from _repeated(("index",), [index.alias for index in lock.indexes])
