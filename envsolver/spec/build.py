@@ -18,7 +18,7 @@ from envsolver.model.spec import (
     SystemSpec,
 )
 from envsolver.spec import fields
-from envsolver.spec.kinds import Located, nearest
+from envsolver.spec.values import Located, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from envsolver.model.origin import Origin
     from envsolver.model.spec import Backend, Status
-    from envsolver.spec.kinds import Field, Part
+    from envsolver.spec.kinds import Field
+    from envsolver.spec.values import Part
 
     T = TypeVar("T")
 

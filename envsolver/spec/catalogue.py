@@ -9,14 +9,15 @@ from envsolver.model.errors import Problem, SpecError, UnknownEnvironmentError, 
 from envsolver.model.origin import Origin
 from envsolver.model.spec import SpecHead
 from envsolver.spec import fields
-from envsolver.spec.kinds import Part, Reading, nearest
 from envsolver.spec.load import SUFFIXES, display_path, is_base, read_spec_file, redacted
+from envsolver.spec.values import Part, Reading, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from envsolver.model.spec import Status
-    from envsolver.spec.kinds import Field, Located
+    from envsolver.spec.kinds import Field
+    from envsolver.spec.values import Located
 
 __all__ = ["SPECS_FOLDER", "catalogue", "environment_names", "find_project", "find_spec"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from envsolver.model.candidate import DEFAULT_INDEX, DIRECT_INDEX, normalize_name
-from envsolver.spec.kinds import Complaint
+from envsolver.spec.values import Complaint
 
 __all__ = [
     "as_of",

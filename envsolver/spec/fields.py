@@ -1,6 +1,7 @@
 """Every key of a spec, once: what it takes, what it means, and what ``extends`` does with it.
 
-Loader, JSON Schema and reference are derived from this table.
+Loader, JSON Schema and reference are derived from this table. Every upper-case name is for use elsewhere, as
+``fields.NAME``.
 """
 
 from __future__ import annotations
@@ -12,64 +13,11 @@ from envsolver.model.candidate import normalize_name
 from envsolver.model.spec import Backend, Status
 from envsolver.model.target import KNOWN_PLATFORMS, LATEST_PATCH
 from envsolver.spec import checks
-from envsolver.spec.kinds import Choice, Complaint, Field, ListOf, Merge, Record, Table, Text
+from envsolver.spec.kinds import Choice, Field, ListOf, Record, Table, Text
+from envsolver.spec.values import Complaint, Merge
 
 if TYPE_CHECKING:
-    from envsolver.spec.kinds import Located, Part
-
-__all__ = [
-    "ALIASES",
-    "ALLOW",
-    "ALLOW_CUDA",
-    "ALLOW_PACKAGE",
-    "ALLOW_REASON",
-    "ARCHITECTURES",
-    "AS_OF",
-    "BACKEND",
-    "BASE_IMAGE",
-    "BUILD_NOTES",
-    "CONSTRAINTS",
-    "CUDA",
-    "DESCRIPTION",
-    "DRIVER",
-    "EXCLUSIVE",
-    "EXTENDS",
-    "FROM",
-    "FROZEN",
-    "GLIBC",
-    "GPU",
-    "GROUPS",
-    "GROUP_DESCRIPTION",
-    "GROUP_FROM",
-    "GROUP_IMPORTS",
-    "GROUP_REQUIREMENTS",
-    "IMPORTS",
-    "INDEXES",
-    "INDEX_PLATFORMS",
-    "KIND",
-    "LABELS",
-    "MACOS",
-    "NAME",
-    "NOTES",
-    "OS",
-    "OVERRIDES",
-    "PACKAGES",
-    "PIP",
-    "PLATFORMS",
-    "PLATFORM_SYSTEMS",
-    "PYTHON",
-    "REASON",
-    "REPLACE",
-    "REQUIREMENT",
-    "ROCM",
-    "SPEC",
-    "STATUS",
-    "SUBJECT",
-    "SYSTEM",
-    "TEXT",
-    "TITLE",
-    "URL",
-]
+    from envsolver.spec.values import Located, Part
 
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _BASE_NAME_PATTERN = r"[A-Za-z0-9_][A-Za-z0-9._-]*"

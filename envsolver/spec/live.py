@@ -15,13 +15,14 @@ from envsolver.model.errors import Problem
 from envsolver.model.origin import Origin
 from envsolver.spec import fields
 from envsolver.spec.checks import relative_path
-from envsolver.spec.kinds import Located, Part, Text, nearest
+from envsolver.spec.kinds import Text
+from envsolver.spec.values import Located, Part, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from envsolver.spec.kinds import Reading
+    from envsolver.spec.values import Reading
 
 __all__ = ["LiveProject", "live_requirements"]
 

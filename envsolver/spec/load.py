@@ -10,8 +10,8 @@ from envsolver.model.errors import FileError, Problem, SpecError
 from envsolver.model.origin import Origin
 from envsolver.spec import fields
 from envsolver.spec.checks import redact
-from envsolver.spec.kinds import Located, Part, Reading, nearest
 from envsolver.spec.nodes import MAX_BYTES, ScalarNode, parse_yaml
+from envsolver.spec.values import Located, Part, Reading, nearest
 
 if TYPE_CHECKING:
     from pathlib import Path

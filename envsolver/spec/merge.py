@@ -12,7 +12,8 @@ from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import Problem
 from envsolver.spec import fields
 from envsolver.spec.checks import project_name
-from envsolver.spec.kinds import Located, Merge, Part, Record, Table, nearest
+from envsolver.spec.kinds import Record, Table
+from envsolver.spec.values import Located, Merge, Part, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from envsolver.spec import fields
-from envsolver.spec.kinds import ListOf, Merge, Record, Table
+from envsolver.spec.kinds import ListOf, Record, Table
+from envsolver.spec.values import Merge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

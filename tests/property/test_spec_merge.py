@@ -17,10 +17,10 @@ from envsolver.model.errors import SpecError
 from envsolver.model.origin import Origin
 from envsolver.spec.digest import inputs_digest
 from envsolver.spec.fields import SPEC
-from envsolver.spec.kinds import Part, Reading
 from envsolver.spec.load import load_spec
 from envsolver.spec.merge import merge
 from envsolver.spec.nodes import parse_yaml
+from envsolver.spec.values import Part, Reading
 
 if TYPE_CHECKING:
     from envsolver.model.errors import Problem
