@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import InvalidRequirement
 
 from envsolver.model.candidate import normalize_name
+from envsolver.model.pep508 import parse_requirement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,7 +54,7 @@ def parse(text: str) -> Declared:
     Raises:
         packaging.requirements.InvalidRequirement: if it is none.
     """
-    requirement = Requirement(text)
+    requirement = parse_requirement(text)
     return Declared(
         normalize_name(requirement.name),
         tuple(sorted({normalize_name(extra) for extra in requirement.extras})),

@@ -90,10 +90,12 @@ def _repair_clause(operator: str, version: str) -> str:
 
 
 def _is_requirement(text: str) -> bool:
-    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.requirements import InvalidRequirement
+
+    from envsolver.model.pep508 import parse_requirement
 
     try:
-        Requirement(text)
+        parse_requirement(text)
     except (InvalidRequirement, RecursionError):  # a marker of a thousand parentheses
         return False
     return True
