@@ -215,6 +215,30 @@ def test_processes_that_write_the_same_entries_at_once(tmp_path: Path) -> None:
     assert len(entries(tmp_path)) == 5
 
 
+def test_a_run_killed_while_it_writes(tmp_path: Path) -> None:
+    script = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from envsolver.sources.cache import Cache\n"
+        "cache, number = Cache(Path(sys.argv[1])), 0\n"
+        "while True:\n"
+        "    cache.put('pages', str(number % 50), str(number % 50).encode() * 30000)\n"
+        "    number += 1\n"
+        "    print(number, flush=True)\n"
+    )
+    for lines in (1, 7, 60):
+        arguments = [sys.executable, "-c", script, str(tmp_path)]
+        with subprocess.Popen(arguments, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            for _ in range(lines):
+                process.stdout.readline()
+            process.kill()
+        cache = Cache(tmp_path)
+        found = {number: cache.get("pages", str(number)) for number in range(50)}
+        assert all(data in {None, str(number).encode() * 30000} for number, data in found.items())
+        assert sum(data is not None for data in found.values()) >= min(lines, 50)
+
+
 def test_default_root() -> None:
     home = Path("/home/me")
     assert default_cache_root({"ENVSOLVER_CACHE_DIR": "/x", "XDG_CACHE_HOME": "/y"}, home) == Path("/x")

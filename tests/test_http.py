@@ -12,7 +12,7 @@ import pytest
 
 from envsolver.model.errors import NetworkError
 from envsolver.sources.credentials import Credentials
-from envsolver.sources.http import RANGELESS_BODY, HttpClient, Reply
+from envsolver.sources.http import RANGELESS_BODY, HttpClient, Reply, _redirected
 from envsolver.sources.keyring import find_keyring, keyring_credential
 from envsolver.sources.retry import RetryPolicy, retry_after
 from envsolver.sources.transport import Proxies, tls_context
@@ -251,6 +251,12 @@ class TestRedirects:
         with pytest.raises(NetworkError, match="redirects to"):
             getting(f"{index_server.base}/a")
 
+    def test_a_secure_address_does_not_lead_to_an_insecure_one(self) -> None:
+        assert _redirected("https://host/a", "https://other/b") == "https://other/b"
+        assert _redirected("http://host/a", "http://other/b") == "http://other/b"
+        with pytest.raises(NetworkError, match="redirects to http://other/b, which is not safe to follow"):
+            _redirected("https://host/a", "http://other/b")
+
     def test_credentials_stay_with_their_host(self, index_server: IndexServer) -> None:
         index_server.route("/b", b"body")
         index_server.fault("/a", redirect=f"{index_server.other_host}/b")
@@ -358,6 +364,18 @@ class TestCredentials:
         url = credentials.register(private.url().replace("//", "//user@"))
         assert getting(url + "demo/", credentials=credentials).status == 200
         assert asked == [(private.url(), "user")]
+
+    def test_a_keyring_that_is_wrong_is_asked_once_in_a_run(self, private: IndexServer) -> None:
+        asked: list[str] = []
+
+        def keyring(service: str, user: str | None) -> Credential | None:
+            asked.append(service)
+            return None
+
+        credentials = Credentials({}, path_of_nothing(), keyring=keyring)
+        for _ in range(3):
+            assert getting(private.url() + "demo/", credentials=credentials).status == 401
+        assert asked == [private.url() + "demo/", "127.0.0.1"]
 
     def test_a_wrong_password_is_not_taken_to_a_keyring(self, private: IndexServer) -> None:
         def keyring(service: str, user: str | None) -> Credential | None:

@@ -8,6 +8,8 @@ import random
 import subprocess
 import sys
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,19 +19,22 @@ from envsolver.model.errors import FileError, NetworkError, UnknownPackageError
 from envsolver.model.origin import Origin
 from envsolver.model.spec import IndexSpec, Spec, SpecRequirement
 from envsolver.sources.cache import Cache
+from envsolver.sources.compact import build_page, open_page
+from envsolver.sources.config import default_index_url
 from envsolver.sources.digests import Digests
 from envsolver.sources.freshness import is_fresh, lifetime
 from envsolver.sources.http import HttpClient
 from envsolver.sources.indexes import BoundIndex, IndexSet, SharedMetadata, absent_statuses
 from envsolver.sources.open import SourceSettings, open_session
 from envsolver.sources.pagestore import IndexAddress, PageStore
+from envsolver.sources.simple import ACCEPT, parse_links
 from envsolver.sources.tasks import SharedTasks
 from tests.support.packages import make_sdist, make_wheel, sdist_filename, sha256, wheel_filename
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
-    from pathlib import Path
 
+    from envsolver.model.candidate import File
     from envsolver.sources.open import Session
     from tests.support.index_server import IndexServer
 
@@ -720,6 +725,29 @@ class TestSessions:
         add(index_server, "demo", "1.0")
         environ = {"UV_INDEX_CORP_USERNAME": "user", "UV_INDEX_CORP_PASSWORD": "secret"}
         assert World(tmp_path, f"corp={index_server.url()}", environ=environ).versions("demo") == ["1.0 of default"]
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("name", ["cffi", "numpy", "pillow", "pyyaml", "zope-interface"])
+def test_the_real_index_says_the_same_in_both_dialects(name: str) -> None:
+    location = default_index_url(os.environ, Path.home(), Path.cwd())
+
+    async def fetch(accept: str) -> Page:
+        async with HttpClient() as http:
+            url = http.credentials.register(location.url)
+            reply = await http.get(f"{url.rstrip('/')}/{name}/", headers={"Accept": accept})
+            links = parse_links(reply.body, reply.headers["content-type"], reply.url)
+            return open_page(build_page(Name(name), links), Name(name), "live")
+
+    def files(page: Page) -> list[File]:
+        found = [file for release in page.releases for file in page.files(release.version)]
+        # HTML says neither size nor time.
+        return [replace(file, size=None, uploaded=None) for file in found]
+
+    as_json, as_html = asyncio.run(fetch(ACCEPT)), asyncio.run(fetch("text/html"))
+    assert len(as_json.releases) > 10
+    assert files(as_json) == files(as_html)
+    assert as_json.shapes == as_html.shapes
 
 
 async def _unread(*what: object) -> Any:

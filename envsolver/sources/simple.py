@@ -18,8 +18,13 @@ __all__ = ["ACCEPT", "parse_links"]
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
 """JSON where there is any: it has sizes and upload times, and is read ten times faster."""
 
-_HTML_TYPES = {"application/vnd.pypi.simple.v1+html", "text/html", "application/xhtml+xml"}
-_JSON_TYPES = {"application/vnd.pypi.simple.v1+json", "application/json"}
+_HTML_TYPES = {
+    "application/vnd.pypi.simple.v1+html",
+    "application/vnd.pypi.simple.latest+html",
+    "text/html",
+    "application/xhtml+xml",
+}
+_JSON_TYPES = {"application/vnd.pypi.simple.v1+json", "application/vnd.pypi.simple.latest+json", "application/json"}
 _UNTYPED = {"", "text/plain", "application/octet-stream", "binary/octet-stream"}
 _SUPPORTED_MAJOR = "1"
 _MAX_SIZE = 1 << 62
