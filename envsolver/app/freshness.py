@@ -10,10 +10,12 @@ from envsolver.app.lockfile import is_sealed
 from envsolver.model.errors import FileError, SpecError
 
 if TYPE_CHECKING:
-    from envsolver.app.project import Environment, Project
-    from envsolver.model.spec import Spec
+    from pathlib import Path
 
-__all__ = ["LockState", "current_digest", "lock_state"]
+    from envsolver.app.project import Environment, Project
+    from envsolver.model.spec import IndexSpec, Spec
+
+__all__ = ["LockState", "current_digest", "lock_state", "remember"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,30 @@ def lock_state(project: Project, environment: Environment) -> LockState:
     return LockState(digest=digest, text=text, solve=tuple(reasons), render=render)
 
 
+def remember(project: Project, environment: Environment) -> None:
+    """Leave a stamp of a lock that was just found up to date, for the next run to begin with.
+
+    Everything is looked at once more between two readings of the bytes: a file that changes in the meantime must not
+    get into a stamp with an answer that was true of its old content.
+    """
+    from envsolver.app.stamps import SPECS, stamp, stamped_files
+
+    if environment.path.parent != project.root / SPECS:
+        return  # the shortest way knows the specs of that folder only
+    spec = project.spec(environment, validate=False)
+    looked_at = [
+        *spec.files,
+        *(project.relative(_frozen_path(project, index)) for index in spec.indexes if index.frozen),
+        project.relative(project.lock_path(environment.name)),
+        project.relative(project.requirements_path(environment.name)),
+    ]
+    content = stamped_files(project.root, looked_at)
+    if content is None or lock_state(project, environment).reasons:
+        return
+    if stamped_files(project.root, looked_at) == content:
+        stamp(project.root, environment.name, content)
+
+
 def current_digest(project: Project, spec: Spec) -> str:
     """Return the digest of a spec and of the frozen indexes that it names.
 
@@ -89,8 +115,7 @@ def current_digest(project: Project, spec: Spec) -> str:
 
     digests = {}
     for alias, index in frozen.items():
-        # Written relative to the spec that names it, which may be a base in another folder.
-        path = (project.root / index.origin.path).parent / str(index.frozen)
+        path = _frozen_path(project, index)
         try:
             digests[alias] = hashlib.sha256(path.read_bytes()).hexdigest()
         except OSError as error:
@@ -100,6 +125,11 @@ def current_digest(project: Project, spec: Spec) -> str:
                 hint=f"`envsolver index freeze {alias}` records the index",
             ) from error
     return inputs_digest(spec, digests)
+
+
+def _frozen_path(project: Project, index: IndexSpec) -> Path:
+    # Written relative to the spec that names it, which may be a base in another folder.
+    return (project.root / index.origin.path).parent / str(index.frozen)
 
 
 def _render_reasons(project: Project, environment: Environment, lock_text: str) -> tuple[str, ...]:

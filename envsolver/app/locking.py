@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from envsolver.app.files import write_together
-from envsolver.app.freshness import LockState, current_digest, lock_state
+from envsolver.app.freshness import LockState, current_digest, lock_state, remember
 from envsolver.app.lockfile import requirements_text
 from envsolver.app.timing import Stopwatch
 from envsolver.model.errors import EnvsolverError, LockError
@@ -132,6 +132,8 @@ def _check_one(project: Project, environment: Environment) -> LockOutcome:
             state = lock_state(project, environment)
             if state.solve:
                 project.spec(environment)  # `lock` would refuse a bad spec, so that must be said instead
+            if not state.reasons:
+                remember(project, environment)
     except EnvsolverError as error:
         return failure(project, environment, error)
     job = LockJob(project=project, environment=environment, state=state, stopwatch=stopwatch)
@@ -159,7 +161,11 @@ def lock(
                 if state.solve or options.solve_anyway:
                     jobs.append((job, project.spec(environment)))
                     continue
-            outcomes[environment.name] = _render(job) if state.render else job.outcome("up-to-date")
+            if state.render:
+                outcomes[environment.name] = _render(job)
+            else:
+                remember(project, environment)
+                outcomes[environment.name] = job.outcome("up-to-date")
         except EnvsolverError as error:
             outcomes[environment.name] = failure(project, environment, error)
     if jobs:

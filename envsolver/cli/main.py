@@ -31,12 +31,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         # A title in Greek must not end in a traceback where the output is ASCII.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        status = _run(args)
+        status = 0 if _nothing_to_do(args) else _run(args)
         sys.stdout.flush()
     except BrokenPipeError:
         _drop_output()
         return EXIT_BROKEN_PIPE
     return status
+
+
+def _nothing_to_do(args: list[str]) -> bool:
+    if "lock" not in args:
+        return False
+    from envsolver.cli.fast import up_to_date
+
+    return up_to_date(args)
 
 
 def _run(args: list[str]) -> int:
