@@ -39,7 +39,8 @@ def dumps(lock: Lock, *, platform: str | None = None, groups: Iterable[str] = ()
                     f"{line.name} of {lock.name} is a checkout, and pip wants a hash of everything or of nothing",
                     hint="export without hashes, or as pylock, which locks the commit",
                 )
-    lines = [*heading(lock, selection, platform, "requirements"), *_advice(selection)]
+    form = "requirements" if hashes else "requirements --no-hashes"
+    lines = [*heading(lock, selection, platform, form), *_advice(selection)]
     for index in selection.indexes:
         option = "--find-links" if index.kind == "find-links" else "--extra-index-url"
         lines.append(f"{option} {index.url}")

@@ -1,14 +1,19 @@
-"""The head of a lock file, read without parsing the rest: enough to know that nothing has changed."""
+"""The head of a lock file, read without parsing the rest: enough to know that nothing has changed.
+
+Imports next to nothing, for that is the case that has to be fast.
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-from envsolver.lock.model import LOCK_VERSION
 from envsolver.model.errors import LockError
 
-__all__ = ["LockHeader", "check_text", "read_header"]
+__all__ = ["LOCK_VERSION", "LockHeader", "check_text", "read_header"]
+
+LOCK_VERSION = (1, 0)
+"""Version of the format. A reader refuses another major one and ignores unknown keys of a newer minor one."""
 
 _TABLE = re.compile(r"^[ \t]*\[\[", re.MULTILINE)
 _PLAIN_KEY = re.compile(r'^(lock-version|name|inputs-digest)[ \t]*=[ \t]*"([^"\\\n]*)"[ \t]*\r?$', re.MULTILINE)

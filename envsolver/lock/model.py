@@ -28,7 +28,6 @@ __all__ = [
     "BASE_GROUP",
     "DEFAULT_INDEX",
     "DIRECT_INDEX",
-    "LOCK_VERSION",
     "Dependency",
     "Lock",
     "LockedFile",
@@ -39,9 +38,6 @@ __all__ = [
     "MetadataClaim",
     "Pin",
 ]
-
-LOCK_VERSION = (1, 0)
-"""Version of the format. A reader refuses another major one and ignores unknown keys of a newer minor one."""
 
 MetadataClaim = Literal["seen", "claimed", "recorded", "built"]
 """How well the requirements of a file are known.

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from envsolver.lock.canonical import canonical
 from envsolver.lock.check import defects
-from envsolver.lock.header import check_text, read_header
+from envsolver.lock.header import LOCK_VERSION, check_text, read_header
 from envsolver.lock.model import (
     DEFAULT_INDEX,
     DIRECT_INDEX,
-    LOCK_VERSION,
     Dependency,
     Lock,
     LockedFile,
