@@ -55,7 +55,9 @@ def lock(project: Path, name: str) -> Lock:
 
 def exported(project: Path, name: str, format_: str) -> Path:
     """Export a lock into the name that the format asks for and return its path."""
-    path = project / (f"pylock.{name}.toml" if format_ == "pylock" else f"{name}.{format_}.txt")
+    # PEP 751: the name between "pylock." and ".toml" has no dots.
+    plain = name.replace(".", "-")
+    path = project / (f"pylock.{plain}.toml" if format_ == "pylock" else f"{name}.{format_}.txt")
     run(script("envsolver"), "export", name, "--format", format_, "-o", str(path), cwd=project)
     return path
 
@@ -99,7 +101,7 @@ def test_uv_takes_the_requirements_and_the_pylock(project: Path) -> None:
     requirements = exported(project, "acpt-1.13-py38", "requirements")
     run(*uv, "pip", "install", *target, "--require-hashes", "-r", str(requirements), cwd=project)
     pylock = exported(project, "acpt-1.13-py38", "pylock")
-    run(*uv, "pip", "sync", *target, "--preview", str(pylock), cwd=project)
+    run(*uv, "pip", "sync", *target, str(pylock), cwd=project)
 
 
 def test_pip_takes_the_pylock_of_a_small_spec(project: Path) -> None:
