@@ -173,8 +173,8 @@ class Refinement:
             extra: further match specs over ranks.
         """
         while True:
-            self._refresh()
             specs = [spec for asked in self.world.roots for spec in self.world.specs(asked.declared)]
+            self._refresh()
             answer = await self.sat.solve([*specs, *extra])
             if answer is None:
                 return None
@@ -191,10 +191,15 @@ class Refinement:
     def _refresh(self) -> None:
         """Bring the records up to date with what is known."""
         world = self.world
-        for name in sorted(world.stale):
-            for records in world.records(name, world.choices(name), lambda clause: clause not in world.dropped):
-                self.sat.put(records)
-        world.stale.clear()
+        # What one project requires can tell versions of another apart that were alike before.
+        while world.stale:
+            names = sorted(world.stale)
+            world.stale.clear()
+            for name in names:
+                for records in world.records(
+                    name, world.representatives(name), lambda clause: clause not in world.dropped
+                ):
+                    self.sat.put(records)
 
     def _batch(self, name: Name, position: int) -> list[tuple[Name, int]]:
         """Return the version to read, with more below it the more often this project came up unknown."""

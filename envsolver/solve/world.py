@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -67,6 +68,7 @@ class World:
         self.stale: set[Name] = set()
         """Projects whose records no longer say what is known."""
         self._limits: dict[Name, Intervals] = {}
+        self._marks: dict[Name, set[int]] = {}
         self._requirements: dict[tuple[Name, int, str], list[Declared]] = {}
         self._series: dict[Name, list[Series | None] | None] = {}
         self._horizons: dict[tuple[Name, int], Intervals] = {}
@@ -102,6 +104,25 @@ class World:
         """Return the positions of a project that can still be chosen, ascending."""
         enabled = self.tables[name].enabled
         return [position for position in each(self.limit(name)) if position in enabled]
+
+    def representatives(self, name: Name) -> list[int]:
+        """Return the choices that the solver has to see: all that are known, and the best of those that are alike.
+
+        Versions whose metadata is unknown and between which no specifier met so far makes a difference are alike: the
+        best of them can stand for all.
+        """
+        rank_of = self.tables[name].rank_of
+        marks = sorted(self._marks.get(name, ()))
+        best: dict[int, int] = {}
+        found = []
+        for position in self.choices(name):
+            if (name, position) in self.known:
+                found.append(position)
+                continue
+            segment = bisect_right(marks, position)
+            if segment not in best or rank_of[position] > rank_of[best[segment]]:
+                best[segment] = position
+        return [*found, *best.values()]
 
     def drop(self, clauses: frozenset[Clause]) -> None:
         """Let soft clauses give way; those dropped before that are not among them hold again."""
@@ -227,7 +248,14 @@ class World:
         return self._specs(declared.name, self.positions(declared), declared.extras)
 
     def _specs(self, name: Name, admitted: Intervals, extras: Sequence[str] = ()) -> tuple[str, ...]:
-        specification = self.tables[name].specification(admitted) if name in self.tables else None
+        specification = None
+        if name in self.tables:
+            specification = self.tables[name].specification(admitted)
+            marks = self._marks.setdefault(name, set())
+            ends = {end for interval in admitted for end in interval}
+            if not ends <= marks:
+                marks |= ends
+                self.stale.add(name)
         packages = [extra_package(name, extra) for extra in extras] or [name]
         # No version of a package has a rank below 1.
         return tuple(f"{package} {specification or '<0'}" for package in packages)
