@@ -3,12 +3,16 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from envsolver.app import files
 from envsolver.app.files import read_text, write_atomic, write_together
 from envsolver.model.errors import FileError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def names(folder: Path) -> list[str]:
@@ -96,6 +100,33 @@ def test_a_replacement_that_fails_takes_back_those_before_it(tmp_path: Path, mon
         write_together({old: b"after", new: b"x", broken: b"y"})
     assert old.read_bytes() == b"before"
     assert names(tmp_path) == ["old"]
+
+
+@pytest.mark.parametrize("moment", range(1, 7))
+def test_an_interrupt_at_any_moment_leaves_all_old_or_all_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int
+) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    write_together({one: b"1", two: b"2"})
+    calls = 0
+
+    def counted(real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            if calls == moment:
+                raise KeyboardInterrupt
+            return real(*args, **kwargs)
+
+        return call
+
+    with monkeypatch.context() as patch:
+        for owner, name in ((os, "fsync"), (Path, "chmod"), (Path, "replace")):
+            patch.setattr(owner, name, counted(getattr(owner, name)))
+        with pytest.raises(KeyboardInterrupt):
+            write_together({one: b"11", two: b"22"})
+    assert (one.read_bytes(), two.read_bytes()) == (b"1", b"2")
+    assert names(tmp_path) == ["one", "two"]
 
 
 def test_what_a_killed_process_left_is_swept_up_and_what_a_running_one_writes_is_not(tmp_path: Path) -> None:

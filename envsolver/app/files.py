@@ -51,13 +51,15 @@ def write_together(contents: Mapping[Path, bytes]) -> tuple[Path, ...]:
             path.parent.mkdir(parents=True, exist_ok=True)
             staged[path] = _stage(path, data)
         _replace(staged)
-    except OSError as error:
+    except BaseException as error:
+        # An interrupt as well: neither files of two states nor temporary ones stay.
         for temporary in staged.values():
             with suppress(OSError):
                 temporary.unlink()
-        raise FileError(
-            f"{_shown(path)} cannot be written: {_reason(error)}", hint="all files are as they were"
-        ) from error
+        if isinstance(error, OSError):
+            message = f"{_shown(path)} cannot be written: {_reason(error)}"
+            raise FileError(message, hint="all files are as they were") from error
+        raise
     return tuple(pending)
 
 
@@ -141,9 +143,9 @@ def _replace(staged: dict[Path, Path]) -> None:
     try:
         for path, temporary in staged.items():
             before = _read(path)
-            temporary.replace(path)
             replaced[path] = before
-    except OSError:
+            temporary.replace(path)
+    except BaseException:
         for path, old in replaced.items():
             with suppress(OSError):
                 if old is None:
