@@ -390,5 +390,6 @@ class _Handler(BaseHTTPRequestHandler):
         for start in range(0, len(body), _PIECE if pause else max(1, len(body))):
             time.sleep(pause if start else 0)
             piece = body[start : start + _PIECE] if pause else body
-            self.wfile.write(piece)
+            # Counted first: the client that has it all may ask for the sum at once.
             self.server.owner._sent(len(piece))
+            self.wfile.write(piece)
