@@ -120,14 +120,11 @@ def _entries(lock: Lock, package: LockedPackage) -> Iterator[tuple[LockedTarget,
 
 
 def _same_everywhere(lock: Lock, package: LockedPackage, targets: Sequence[LockedTarget]) -> bool:
-    wheels = [file for file in package.files if file.kind == "wheel"]
-    names = {file.filename for file in package.files}
     if len(package.files) == 1:
         return True
     if len({file.index for file in package.files}) > 1 or package.files[0].url is not None:
-        return False
-    if len(names) < len(package.files) or len(package.files) - len(wheels) > 1:
-        return False
+        return False  # an entry has one index, and a direct reference an entry to itself
+    wheels = [file for file in package.files if file.kind == "wheel"]
     return all(_choice(lock, package, wheels, target) == package.file(target.name) for target in targets)
 
 

@@ -32,7 +32,12 @@ _names = st.sampled_from([Name(name) for name in ("a", "b-c", "numpy", "torch", 
 _digests = st.integers(0, 3).map(lambda number: f"{number:x}" * 64)
 _versions = st.sampled_from(["1.0", "1.10", "2.0+cu116", "1!3.0rc1"])
 _extras = st.lists(st.sampled_from(["all", "gpu-x"]), max_size=2, unique=True).map(tuple)
-_platforms = ["linux-64", "linux-aarch64", "osx-arm64", "win-64"]
+_TAGS = {
+    "linux-64": "cp39-cp39-manylinux_2_17_x86_64.manylinux2014_x86_64",
+    "linux-aarch64": "cp39-abi3-manylinux_2_28_aarch64",
+    "osx-arm64": "cp39-cp39-macosx_11_0_arm64",
+    "win-64": "cp39-cp39-win_amd64",
+}
 _INDEXES = {
     "cu116": "https://download.pytorch.org/whl/cu116",
     "local": "file:///srv/wheels",
@@ -41,12 +46,12 @@ _INDEXES = {
 
 
 @st.composite
-def _files(draw: Callable[..., Any], name: Name, version: str) -> File:
+def _files(draw: Callable[..., Any], name: Name, version: str, platform: str) -> File:
     index = draw(st.sampled_from([DEFAULT_INDEX, DIRECT_INDEX, *_INDEXES]))
     wheel = draw(st.booleans())
     stem = f"{name.replace('-', '_')}-{version}"
-    build = draw(st.sampled_from(["", "-1"]))
-    filename = f"{stem}{build}-py3-none-any.whl" if wheel else f"{stem}.tar.gz"
+    tags = draw(st.sampled_from(["py3-none-any", "1-py3-none-any", _TAGS[platform]]))
+    filename = f"{stem}-{tags}.whl" if wheel else f"{stem}.tar.gz"
     checkout = index == DIRECT_INDEX and draw(st.booleans())
     url = draw(st.sampled_from(["https://files.invalid/a/", "http://u:p@files.invalid//é x/", "file:///srv/wheels/"]))
     return File(
@@ -106,7 +111,7 @@ def _resolutions(draw: Callable[..., Any], names: list[Name], target: Target, gr
             ResolvedPackage(
                 name=name,
                 version=version,
-                file=draw(_files(name, version)),
+                file=draw(_files(name, version, target.platform)),
                 extras=tuple(sorted(extras[name])),
                 edges=tuple(edge for edge in edges[name] if edge.extra is None or edge.extra in extras[name]),
                 metadata_source=draw(st.sampled_from(["wheel", "sdist-claim", "frozen", "built", "metadata-file"])),
@@ -129,7 +134,7 @@ def solutions(draw: Callable[..., Any]) -> dict[str, Any]:
     free = groups[2:] if exclusive else groups
     targets = [
         Target(platform=platform, python="3.9.25", glibc="2.31" if platform.startswith("linux") else None)
-        for platform in draw(st.lists(st.sampled_from(_platforms), min_size=1, max_size=3, unique=True))
+        for platform in draw(st.lists(st.sampled_from(list(_TAGS)), min_size=1, max_size=3, unique=True))
     ]
     return {
         "name": draw(_words | any_text),
