@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
 import pytest
+from packaging.version import Version
 
+from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import NoSolutionError, UnknownPackageError
 from envsolver.model.resolution import Edge
+from envsolver.solve.horizon import Bounds, series_of
 from envsolver.solve.resolve import resolve
 from tests.support.memory import MemorySource, problem
 
@@ -290,3 +294,73 @@ def test_a_constraint_that_takes_part_is_named(source: MemorySource) -> None:
         "  specs/x.yaml:50: lib<2 (constraint)",
         "  app 1.0 requires lib>=2",
     ]
+
+
+DAY = 24 * 3600
+JANUARY_2023 = 1_672_531_200
+
+
+def dated(source: MemorySource) -> MemorySource:
+    """DeepSpeed of January 2023 beside pydantic 1 of before and pydantic 2 of June 2023."""
+    source.add("deepspeed", "0.8.0", ["pydantic", "hjson"], uploaded=JANUARY_2023)
+    source.add("pydantic", "1.10.4", uploaded=JANUARY_2023 - 10 * DAY)
+    source.add("pydantic", "2.0a1", uploaded=JANUARY_2023 + 80 * DAY)
+    source.add("pydantic", "2.0", uploaded=JANUARY_2023 + 180 * DAY)
+    source.add("pydantic", "1.10.18", uploaded=JANUARY_2023 + 600 * DAY)
+    source.add("hjson", "3.1.0", uploaded=JANUARY_2023 - 100 * DAY)
+    return source
+
+
+def bounded(*texts: str, bounds: Bounds | None = None) -> Problem:
+    return replace(problem(*texts), bounds=bounds or Bounds())
+
+
+def test_a_requirement_does_not_reach_what_came_long_after_it(source: MemorySource) -> None:
+    resolution = run(bounded("deepspeed"), dated(source))
+    assert {p.name: p.version for p in resolution.packages} == {
+        "deepspeed": "0.8.0",
+        "hjson": "3.1.0",
+        "pydantic": "1.10.18",
+    }
+    (held,) = resolution.held
+    assert (held.name, held.requirer, held.version, held.beyond) == ("pydantic", "deepspeed", "0.8.0", "2.0")
+    assert resolution.given_up == ()
+
+
+def test_what_the_spec_itself_requires_is_not_bounded(source: MemorySource) -> None:
+    assert pins(bounded("pydantic"), dated(source)) == {"pydantic": "2.0"}
+    resolution = run(bounded("deepspeed", "pydantic>=2"), source)
+    assert {p.name: p.version for p in resolution.packages}[normalize_name("pydantic")] == "2.0"
+    assert resolution.held == ()
+
+
+def test_a_bound_gives_way_where_nothing_else_resolves(source: MemorySource) -> None:
+    dated(source).add("other", "1.0", ["pydantic>=2"], uploaded=JANUARY_2023 + 300 * DAY)
+    resolution = run(bounded("deepspeed", "other"), source)
+    assert {p.name: p.version for p in resolution.packages}[normalize_name("pydantic")] == "2.0"
+    assert [(given.requirer, given.name) for given in resolution.given_up] == [("deepspeed", "pydantic")]
+
+
+def test_bounds_can_be_switched_off_for_a_project(source: MemorySource) -> None:
+    pydantic = normalize_name("pydantic")
+    assert pins(bounded("deepspeed", bounds=Bounds(of_project={pydantic: None})), dated(source))["pydantic"] == "2.0"
+    wider = Bounds(of_project={pydantic: 200 * DAY})
+    assert pins(bounded("deepspeed", bounds=wider), source)["pydantic"] == "2.0"
+    assert pins(bounded("deepspeed", bounds=Bounds(exempt=frozenset({pydantic}))), source)["pydantic"] == "2.0"
+
+
+@pytest.mark.parametrize(
+    ("version", "uploaded", "series"),
+    [
+        ("1.10.4", JANUARY_2023, (0, 1)),
+        ("0.8.0", JANUARY_2023, (0, 0, 8)),
+        ("0", JANUARY_2023, (0, 0, 0)),
+        ("2!1.0", JANUARY_2023, (2, 1)),
+        ("2023.1.0", JANUARY_2023, None),
+        ("22.12.0", JANUARY_2023, None),
+        ("65.7.0", JANUARY_2023, (0, 65)),
+        ("23.0", JANUARY_2023 - 4 * 365 * DAY, (0, 23)),
+    ],
+)
+def test_the_series_of_a_version(version: str, uploaded: int, series: tuple[int, ...] | None) -> None:
+    assert series_of(Version(version), uploaded) == series

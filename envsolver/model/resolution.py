@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from envsolver.model.origin import Origin
     from envsolver.model.target import Target
 
-__all__ = ["Edge", "Resolution", "ResolvedPackage", "Root", "SolveStats"]
+__all__ = ["Edge", "GivenUp", "HeldBack", "Resolution", "ResolvedPackage", "Root", "SolveStats"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +72,46 @@ class SolveStats:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeldBack:
+    """An implied bound that keeps a package below a version that its requirements would admit.
+
+    Attributes:
+        name: the package held back.
+        requirer: the package whose requirement is bounded.
+        version: the version of the requirer.
+        declared: when that was uploaded, in seconds since 1970 UTC.
+        beyond: the first version left out that is newer than the one chosen.
+        uploaded: when that was uploaded.
+    """
+
+    name: Name
+    requirer: Name
+    version: str
+    declared: int
+    beyond: str
+    uploaded: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenUp:
+    """A soft clause that had to give way: nothing resolves with it."""
+
+    name: Name
+    requirer: Name
+    rule: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Resolution:
     """A solution for one target.
 
-    ``packages`` are sorted by name; ``notes`` are for the user (requirements far behind their newest version).
+    Attributes:
+        roots: the spec's requirements that apply.
+        packages: sorted by name.
+        stats: how it came about.
+        notes: for the user (requirements far behind their newest version).
+        held: the implied bounds at work, sorted.
+        given_up: those that gave way, sorted.
     """
 
     target: Target
@@ -83,3 +119,5 @@ class Resolution:
     packages: tuple[ResolvedPackage, ...]
     stats: SolveStats
     notes: tuple[str, ...] = ()
+    held: tuple[HeldBack, ...] = ()
+    given_up: tuple[GivenUp, ...] = ()

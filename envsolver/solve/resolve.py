@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from envsolver.model.ports import NullProgress
 from envsolver.model.resolution import Edge, Resolution, ResolvedPackage, Root
 from envsolver.solve.behind import notes_on_old_requirements
+from envsolver.solve.held import given_up, held_back
 from envsolver.solve.objective import best_solution, root_order
 from envsolver.solve.refine import Refinement
 from envsolver.solve.requirements import applying
@@ -85,7 +86,15 @@ def _resolution(refinement: Refinement, solution: Solution, notes: tuple[str, ..
         )
         for asked in world.roots
     )
-    return Resolution(target=world.target, roots=roots, packages=tuple(packages), stats=refinement.stats, notes=notes)
+    return Resolution(
+        target=world.target,
+        roots=roots,
+        packages=tuple(packages),
+        stats=refinement.stats,
+        notes=notes,
+        held=held_back(world, solution),
+        given_up=given_up(world),
+    )
 
 
 def _edges(world: World, declared: Declared, extra: str) -> list[Edge]:
