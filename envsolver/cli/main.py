@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,9 @@ EXIT_BROKEN_PIPE = 141
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``envsolver`` with these arguments (default: those of the process) and return its exit status."""
     args = list(sys.argv[1:] if argv is None else argv)
+    if argv is None:
+        # A run makes many values, few cycles, and ends soon: to look for garbage less often saves a sixth of its time.
+        gc.set_threshold(50_000, 20, 100)
     if hasattr(sys.stdout, "reconfigure"):
         # A title in Greek must not end in a traceback where the output is ASCII.
         sys.stdout.reconfigure(errors="backslashreplace")
