@@ -29,6 +29,7 @@ COMMANDS: dict[str, Entry] = {
     "why": Entry("Look", "graph", "why", "Explain why a package is locked, and at this version."),
     "export": Entry("Use", "export", "export", "Write a lock in the format of another tool."),
     "schema": Entry("Use", "schema", "schema", "Write the JSON Schema of a spec file."),
+    "index": Entry("Care", "index", "index", "Look after the indexes that specs name."),
     "cache": Entry("Care", "cache", "cache", "Look after the cache of pages, metadata and files."),
     "completion": Entry("Care", "completion", "completion", "Print the completion script of a shell."),
 }
