@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from envsolver.formats import constraints, requirements
+from envsolver.formats import constraints, pylock, requirements
 from envsolver.lock.toml import loads
 from envsolver.model.candidate import DIRECT_INDEX, normalize_name
 from envsolver.model.errors import UsageError
@@ -129,6 +130,18 @@ def test_nothing_breaks_out_of_a_comment(separator: str) -> None:
         assert not [
             line for line in text.splitlines() if line.lstrip().startswith(("evil", "--extra-index-url https://e"))
         ]
+
+
+def test_what_is_hidden_in_a_name_does_not_get_into_a_comment() -> None:
+    lock = replace(example(), name="de\x00mo\x7f\u202e")
+    for text in (
+        requirements.dumps(lock),
+        constraints.dumps(lock),
+        pylock.dumps(lock, url_of=lambda file: f"https://files.invalid/{file.filename}"),
+    ):
+        assert "envsolver export de mo --format" in text
+        assert not set(text) & {"\x00", "\x7f"}
+    assert tomllib.loads(text)["tool"]["envsolver"]["name"] == lock.name
 
 
 def test_hostile_locks_cannot_smuggle_options() -> None:

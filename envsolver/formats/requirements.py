@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from envsolver.formats.pins import select
+from envsolver.lock.writer import HIDDEN
 from envsolver.model.errors import UsageError
 
 if TYPE_CHECKING:
@@ -61,9 +63,9 @@ def heading(lock: Lock, selection: Selection, platform: str | None, form: str) -
 
 
 def comment(text: str) -> str:
-    """Return text on one line, whatever it holds: names and paths in a lock may come from strangers."""
+    """Return text on one line, all of it visible: names and paths in a lock may come from strangers."""
     start = len(text) - len(text.lstrip(" #"))
-    return text[:start] + " ".join(text[start:].split())
+    return text[:start] + " ".join(re.sub(f"[{HIDDEN}]", " ", text[start:]).split())
 
 
 def _advice(selection: Selection) -> Iterator[str]:

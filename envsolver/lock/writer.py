@@ -16,18 +16,19 @@ if TYPE_CHECKING:
 
     from envsolver.lock.model import Dependency, Lock, LockedFile, LockedPackage, LockedRoot
 
-__all__ = ["dumps", "toml_string"]
+__all__ = ["HIDDEN", "dumps", "toml_string"]
 
 _WIDTH = 100
 """Columns up to which an array stays on one line."""
 
-# What a reviewer could not see, or would see in another order than a program reads it: control characters, zero-width
-# and bidirectional formatting. Fixed ranges, because str.isprintable() follows the interpreter's Unicode version.
-_HIDDEN = "\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+HIDDEN = "\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+"""Characters (for a class of a regular expression) that a reviewer could not see, or would see in another order than a
+program reads them: control characters, zero-width and bidirectional formatting. Fixed ranges, because
+``str.isprintable`` follows the interpreter's Unicode version."""
 _SURROGATES = "\ud800-\udfff"
-_PLAIN = re.compile(rf'[^"\\{_HIDDEN}{_SURROGATES}]*')
-_LITERAL = re.compile(rf"[^'{_HIDDEN}]*")
-_ESCAPED = re.compile(rf'["\\{_HIDDEN}]')
+_PLAIN = re.compile(rf'[^"\\{HIDDEN}{_SURROGATES}]*')
+_LITERAL = re.compile(rf"[^'{HIDDEN}]*")
+_ESCAPED = re.compile(rf'["\\{HIDDEN}]')
 _SHORT_ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
 
 
