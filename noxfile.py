@@ -55,7 +55,7 @@ def types(session: nox.Session) -> None:
 def imports(session: nox.Session) -> None:
     """Check with import-linter that packages import in the direction of the arrows only."""
     install(session, "imports")
-    session.run("lint-imports")
+    session.run("lint-imports", "--no-cache")
 
 
 @nox.session
