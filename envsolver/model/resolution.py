@@ -23,7 +23,8 @@ class Edge:
         specifier: as declared (or as an override has it), canonical text, empty for any.
         marker: the PEP 508 marker under which it was declared, without the ``extra`` part, or None.
         extra: the extra of the *requiring* package that brings it, or None.
-        overridden: the specifier that was declared before an override of the spec replaced it, or None.
+        overridden: the specifier that was declared before an override of the spec or a rule replaced it, or None.
+        rule: the id of the rule that brought or replaced it, or None.
     """
 
     name: Name
@@ -32,6 +33,7 @@ class Edge:
     marker: str | None = None
     extra: str | None = None
     overridden: str | None = None
+    rule: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ def held_back(world: World, solution: Solution) -> tuple[HeldBack, ...]:
         held
         for requirer, position in solution.chosen.items()
         for extra in ("", *solution.extras.get(requirer, ()))
-        for declared in world.requirements(requirer, position, extra)
+        for declared in world.effective_requirements(requirer, position, extra)
         for held in _held_by(world, solution, requirer, declared, extra)
     }
     return tuple(sorted(found, key=lambda held: (held.name, held.declared, held.requirer)))

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from envsolver.model.candidate import Name
+    from envsolver.solve.clauses import Condition
     from envsolver.solve.intervals import Intervals
     from envsolver.solve.refine import Refinement, Solution
-    from envsolver.solve.requirements import Declared
 
 __all__ = ["best_solution", "root_order"]
 
@@ -46,12 +46,12 @@ async def best_solution(refinement: Refinement, solution: Solution, order: Seque
     for name in order:
         await search.fix(name)
     for asked in refinement.world.roots:
-        search.activate(asked.declared)
+        search.activate(asked.declared.name, asked.declared.extras)
     while search.queue:
-        declared = search.queue.popleft()
-        if declared.name not in search.fixed:
-            await search.fix(declared.name)
-        search.activate(declared)
+        condition = search.queue.popleft()
+        if condition.required not in search.fixed:
+            await search.fix(condition.required)
+        search.activate(condition.required, condition.extras)
     return search.solution
 
 
@@ -63,7 +63,7 @@ class _Search:
         self._world = refinement.world
         self.solution = solution
         self.fixed: dict[Name, int] = {}
-        self.queue: deque[Declared] = deque()
+        self.queue: deque[Condition] = deque()
         self._pins: list[str] = []
         self._admitted: dict[Name, Intervals] = {}
         self._extras: set[tuple[Name, str]] = set()
@@ -81,20 +81,19 @@ class _Search:
         self._pins.append(f"{name} =={table.rank_of[position]}")
         self._follow(name, "")
 
-    def activate(self, declared: Declared) -> None:
+    def activate(self, name: Name, extras: Sequence[str]) -> None:
         """Follow the extras that a requirement asks for of a settled project."""
-        for extra in declared.extras:
-            if (declared.name, extra) not in self._extras:
-                self._extras.add((declared.name, extra))
-                self._follow(declared.name, extra)
+        for extra in extras:
+            if (name, extra) not in self._extras:
+                self._extras.add((name, extra))
+                self._follow(name, extra)
 
     def _follow(self, name: Name, extra: str) -> None:
-        """Take in what a settled project (with an extra) requires."""
-        position = self.fixed[name]
-        for declared in self._world.requirements(name, position, extra):
-            self.queue.append(declared)
-            admitted = self._world.admitted(name, position, declared, extra)
-            self._admitted[declared.name] = intersect(self._limit(declared.name), admitted)
+        """Take in what a settled project (with an extra) entails."""
+        for condition in self._world.effective(name, self.fixed[name], extra):
+            self._admitted[condition.required] = intersect(self._limit(condition.required), condition.admitted)
+            if condition.brings:
+                self.queue.append(condition)
 
     def _limit(self, name: Name) -> Intervals:
         return self._admitted.get(name, self._world.limit(name))

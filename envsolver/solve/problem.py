@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from envsolver.model.rule import NoRules
 from envsolver.solve.horizon import Bounds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from envsolver.model.candidate import Name
+    from envsolver.model.rule import Rules
     from envsolver.model.spec import SpecRequirement
     from envsolver.model.target import Target
 
@@ -28,6 +30,7 @@ class Problem:
         as_of: seconds since 1970 UTC; files uploaded at or after it do not exist. None: no limit.
         preferences: versions to keep where they can be kept (those of the lock that is being updated).
         bounds: which implied bounds hold.
+        rules: what is known of packages beyond what they declare.
     """
 
     target: Target
@@ -37,3 +40,4 @@ class Problem:
     as_of: int | None = None
     preferences: Mapping[Name, str] = field(default_factory=dict)
     bounds: Bounds = field(default_factory=lambda: Bounds(horizon=None))
+    rules: Rules = field(default_factory=NoRules)

@@ -33,6 +33,9 @@ class Declared:
         marker: as declared, or None.
         url: of a direct reference, or None.
         text: the requirement as it was written.
+        rule: the id of the rule that brought it, empty if the package declares it.
+        soft: whether it gives way when nothing else resolves.
+        instead_of: the specifier that the package declares, where a rule or an override of the spec replaced it.
     """
 
     name: Name
@@ -41,6 +44,9 @@ class Declared:
     marker: Marker | None
     url: str | None
     text: str
+    rule: str = ""
+    soft: bool = False
+    instead_of: str | None = None
 
     def applies(self, target: Target, extra: str = "") -> bool:
         """Say whether the marker holds on the target, with this extra of the requiring package active."""

@@ -14,14 +14,12 @@ from envsolver.solve.behind import notes_on_old_requirements
 from envsolver.solve.held import given_up, held_back
 from envsolver.solve.objective import best_solution, root_order
 from envsolver.solve.refine import Refinement
-from envsolver.solve.requirements import applying
 
 if TYPE_CHECKING:
     from envsolver.model.ports import CandidateSource, Progress
     from envsolver.solve.problem import Problem
     from envsolver.solve.refine import Solution
     from envsolver.solve.requirements import Declared
-    from envsolver.solve.world import World
 
 __all__ = ["resolve"]
 
@@ -58,10 +56,9 @@ def _resolution(refinement: Refinement, solution: Solution, notes: tuple[str, ..
         extras = solution.extras.get(name, ())
         known = world.known[name, position]
         edges = {
-            edge
+            _edge(declared, extra)
             for extra in ("", *extras)
-            for declared in applying(known.declared, world.target, extra)
-            for edge in _edges(world, declared, extra)
+            for declared in world.effective_requirements(name, position, extra)
         }
         packages.append(
             ResolvedPackage(
@@ -97,15 +94,13 @@ def _resolution(refinement: Refinement, solution: Solution, notes: tuple[str, ..
     )
 
 
-def _edges(world: World, declared: Declared, extra: str) -> list[Edge]:
-    return [
-        Edge(
-            name=applied.name,
-            extras=applied.extras,
-            specifier=str(applied.specifier),
-            marker=str(declared.marker) if declared.marker else None,
-            extra=extra or None,
-            overridden=None if applied is declared else str(declared.specifier),
-        )
-        for applied in world.overridden(declared)
-    ]
+def _edge(declared: Declared, extra: str) -> Edge:
+    return Edge(
+        name=declared.name,
+        extras=declared.extras,
+        specifier=str(declared.specifier),
+        marker=str(declared.marker) if declared.marker else None,
+        extra=extra or None,
+        overridden=declared.instead_of,
+        rule=declared.rule or None,
+    )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from envsolver.solve.clauses import Asked, Clause, Condition
 from envsolver.solve.horizon import series_of_releases, within_horizon
 from envsolver.solve.intervals import each, intersect, size
-from envsolver.solve.requirements import Declared, applying, parse
+from envsolver.solve.requirements import applying, parse
 from envsolver.solve.sat import Needs, Records
 from envsolver.solve.table import Table
 
@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
     from envsolver.model.candidate import Metadata, Name, Page
     from envsolver.model.errors import UnknownPackageError
+    from envsolver.model.rule import RuleEffect
     from envsolver.model.spec import SpecRequirement
     from envsolver.solve.horizon import Series
     from envsolver.solve.intervals import Intervals
     from envsolver.solve.problem import Problem
+    from envsolver.solve.requirements import Declared
 
 __all__ = ["Known", "World", "extra_package"]
 
@@ -69,6 +71,8 @@ class World:
         """Projects whose records no longer say what is known."""
         self._limits: dict[Name, Intervals] = {}
         self._marks: dict[Name, set[int]] = {}
+        self._awaited: dict[Name, set[Name]] = {}
+        self._ruling: dict[tuple[Name, int], Sequence[RuleEffect]] = {}
         self._requirements: dict[tuple[Name, int, str], list[Declared]] = {}
         self._series: dict[Name, list[Series | None] | None] = {}
         self._horizons: dict[tuple[Name, int], Intervals] = {}
@@ -94,7 +98,7 @@ class World:
             table.enable_for(specifier)
         self.tables[name] = table
         self._limits[name] = table.narrowed(own)
-        self.stale.add(name)
+        self.stale |= {name, *self._awaited.pop(name, ())}
 
     def limit(self, name: Name) -> Intervals:
         """Return the positions of a project that the spec's own requirements and constraints admit."""
@@ -108,20 +112,20 @@ class World:
     def representatives(self, name: Name) -> list[int]:
         """Return the choices that the solver has to see: all that are known, and the best of those that are alike.
 
-        Versions whose metadata is unknown and between which no specifier met so far makes a difference are alike: the
-        best of them can stand for all.
+        Versions whose metadata is unknown and between which no specifier met so far and no rule makes a difference are
+        alike: the best of them can stand for all.
         """
         rank_of = self.tables[name].rank_of
         marks = sorted(self._marks.get(name, ()))
-        best: dict[int, int] = {}
+        best: dict[tuple[object, ...], int] = {}
         found = []
         for position in self.choices(name):
             if (name, position) in self.known:
                 found.append(position)
                 continue
-            segment = bisect_right(marks, position)
-            if segment not in best or rank_of[position] > rank_of[best[segment]]:
-                best[segment] = position
+            alike = (bisect_right(marks, position), *self._effects(name, position))
+            if alike not in best or rank_of[position] > rank_of[best[alike]]:
+                best[alike] = position
         return [*found, *best.values()]
 
     def drop(self, clauses: frozenset[Clause]) -> None:
@@ -158,45 +162,91 @@ class World:
         ]
 
     def requirements(self, name: Name, position: int, extra: str = "") -> list[Declared]:
-        """Return what a known version requires on the target, overrides applied."""
+        """Return what a known version requires on the target: by its metadata, by rules, overrides applied."""
         key = (name, position, extra)
         if key not in self._requirements:
+            declared = applying(self.known[name, position].declared, self.target, extra)
             self._requirements[key] = [
-                applied
-                for declared in applying(self.known[name, position].declared, self.target, extra)
-                for applied in self.overridden(declared)
+                applied for one in self._ruled(name, position, declared, extra) for applied in self.overridden(one)
             ]
         return self._requirements[key]
 
+    def _ruled(self, name: Name, position: int, declared: list[Declared], extra: str) -> list[Declared]:
+        """Return requirements as rules have them: some in place of what is declared, some in addition."""
+        effects = [effect for effect in self._effects(name, position) if effect.kind != "constrains"]
+        by_rule = [
+            replace(parse(effect.requirement), rule=effect.rule, soft=not effect.hard)
+            for effect in effects
+            if effect.kind == "replaces" or not extra
+        ]
+        replaced = {parse(effect.requirement).name for effect in effects if effect.kind == "replaces"}
+        before = {one.name: str(one.specifier) for one in declared}
+        added = [
+            replace(one, instead_of=before.get(one.name) if one.name in replaced else None)
+            for one in by_rule
+            if one.applies(self.target) and (one.name not in replaced or one.name in before)
+        ]
+        return [one for one in declared if one.name not in replaced] + added
+
+    def _effects(self, name: Name, position: int) -> Sequence[RuleEffect]:
+        key = (name, position)
+        if key not in self._ruling:
+            version = self.tables[name].version(position)
+            self._ruling[key] = self.problem.rules.effects(name, version, self.target)
+        return self._ruling[key]
+
     def overridden(self, declared: Declared) -> list[Declared]:
         """Return the requirement, or what the spec puts in its place. The extras that it asks for are kept."""
-        if declared.name not in self.overrides:
-            return [declared]
         return [
-            Declared(
-                declared.name,
-                tuple(sorted({*declared.extras, *asked.declared.extras})),
-                asked.declared.specifier,
-                declared.marker,
-                asked.declared.url,
-                asked.declared.text,
+            replace(
+                asked.declared,
+                extras=tuple(sorted({*declared.extras, *asked.declared.extras})),
+                marker=declared.marker,
+                instead_of=str(declared.specifier),
             )
-            for asked in self.overrides[declared.name]
-        ]
+            for asked in self.overrides.get(declared.name, ())
+        ] or [declared]
 
     # What follows from that for the solver
 
     def conditions(self, name: Name, position: int, extra: str = "") -> list[Condition]:
         """Return what choosing a version (with an extra) entails, each with its reason."""
+        found = [] if extra else self._constraints_by_rule(name, position)
         if (name, position) not in self.known:
-            return []
-        found = []
+            return found
         for declared in self.requirements(name, position, extra):
-            clause = Clause(kind="package", required=declared.name, requirer=name, extra=extra)
+            clause = _clause(name, declared, extra)
             found.append(Condition(clause, declared.name, self.positions(declared), declared.extras))
             if (bounded := self.bounded(name, position, declared)) is not None:
                 found.append(Condition(_bound(name, declared.name, extra), declared.name, bounded))
         return found
+
+    def _constraints_by_rule(self, name: Name, position: int) -> list[Condition]:
+        found = []
+        for effect in self._effects(name, position):
+            if effect.kind != "constrains":
+                continue
+            declared = replace(parse(effect.requirement), rule=effect.rule, soft=not effect.hard)
+            if declared.name in self.tables:
+                found.append(
+                    Condition(_clause(name, declared, ""), declared.name, self.positions(declared), brings=False)
+                )
+            else:
+                # Nobody requires that project so far; if somebody does, these records have to be made again.
+                self._awaited.setdefault(declared.name, set()).add(name)
+        return found
+
+    def effective_requirements(self, name: Name, position: int, extra: str = "") -> list[Declared]:
+        """Return the requirements of a known version without those that were dropped."""
+        return [
+            declared
+            for declared in self.requirements(name, position, extra)
+            if _clause(name, declared, extra) not in self.dropped
+        ]
+
+    def effective(self, name: Name, position: int, extra: str = "") -> list[Condition]:
+        """Return the conditions of a version that were not dropped."""
+        return [c for c in self.conditions(name, position, extra) if c.clause not in self.dropped]
 
     def positions(self, declared: Declared) -> Intervals:
         """Return the positions that a requirement admits; none if no index has the project."""
@@ -278,6 +328,18 @@ class World:
             Records(package, {rank_of[position]: needs(position, extra) for position in positions})
             for extra, package in packages.items()
         ]
+
+
+def _clause(requirer: Name, declared: Declared, extra: str) -> Clause:
+    """Return the clause of a requirement that a package declares or a rule gives it."""
+    return Clause(
+        kind="rule" if declared.rule else "package",
+        required=declared.name,
+        requirer=requirer,
+        extra=extra,
+        rule=declared.rule,
+        soft=declared.soft,
+    )
 
 
 def _bound(requirer: Name, required: Name, extra: str) -> Clause:
