@@ -57,7 +57,8 @@ def write_together(contents: Mapping[Path, bytes]) -> tuple[Path, ...]:
             with suppress(OSError):
                 temporary.unlink()
         if isinstance(error, OSError):
-            message = f"{_shown(path)} cannot be written: {_reason(error)}"
+            broken = Path(os.fsdecode(error.filename2)) if error.filename2 else path  # of a replacement, its target
+            message = f"{_shown(broken)} cannot be written: {_reason(error)}"
             raise FileError(message, hint="all files are as they were") from error
         raise
     return tuple(pending)

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from envsolver.app.timing import TimedSource
 from envsolver.lock.build import build_lock
+from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import Problem as SpecProblem
-from envsolver.model.errors import SpecError, UsageError
+from envsolver.model.errors import SpecError, UnknownPackageError, UsageError
+from envsolver.model.pep508 import parse_requirement
 from envsolver.solve.problem import Problem
 from envsolver.solve.resolve import resolve
 
@@ -99,7 +101,10 @@ async def solve_environment(
         )
         source = sources[fork.target.platform]
         with stopwatch.stage("solve"):
-            resolution = await resolve(problem, source, progress)
+            try:
+                resolution = await resolve(problem, source, progress)
+            except UnknownPackageError as error:
+                raise _placed(error, problem) from error
         return await _with_digests(resolution, source)
 
     first = await solve(forks[0], None)
@@ -125,6 +130,18 @@ async def solve_environment(
         notes=tuple(dict.fromkeys(note for resolution in resolutions for note in resolution.notes)),
         stats=tuple((_label(fork), resolution.stats) for fork, resolution in zip(forks, resolutions, strict=True)),
     )
+
+
+def _placed(error: UnknownPackageError, problem: Problem) -> UnknownPackageError:
+    """Return the error with the place in the spec that asks for the package, if that is where it comes from."""
+    if error.required_by is not None:
+        return error
+    places = (
+        str(requirement.origin)
+        for requirement in problem.requirements
+        if normalize_name(parse_requirement(requirement.text).name) == error.name
+    )
+    return UnknownPackageError(error.name, indexes=error.indexes, required_by=next(places, None), hint=error.hint)
 
 
 def _forks(spec: Spec) -> list[_Fork]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from tests.support.index_pages import StoredFile
     from tests.support.index_server import IndexServer
 
 __all__ = ["CommandLine", "Done", "publish"]
@@ -77,7 +78,9 @@ class CommandLine:
         }
 
 
-def publish(server: IndexServer, name: str, version: str, *requires: str, index: str = "simple", **facts: Any) -> None:
+def publish(
+    server: IndexServer, name: str, version: str, *requires: str, index: str = "simple", **facts: Any
+) -> StoredFile:
     """Put a wheel on a loopback index; ``facts`` go to :meth:`IndexServer.add`."""
     filename = f"{name.replace('-', '_')}-{version}-py3-none-any.whl"
-    server.add(filename, make_wheel(name, version, requires=requires), index=index, **facts)
+    return server.add(filename, make_wheel(name, version, requires=requires), index=index, **facts)

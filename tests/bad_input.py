@@ -1,0 +1,371 @@
+"""Everything that a user can get wrong, or that can go wrong around him, and what he sees of it.
+
+``python -m tests.bad_input`` prints the whole table, to be read by a person; ``test_cli_bad_input.py`` checks that each
+case ends in a message with its facts, and that no file of the project has changed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.support.cli import publish
+from tests.support.index_server import IndexServer
+from tests.support.packages import make_sdist, make_wheel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["CASES", "Case", "Stage"]
+
+SPEC = 'python: "3.11"\nplatforms: [linux-64]\nsystem: {glibc: "2.31"}\npip:\n  - app\n'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A project of one environment that can be locked, its index, and what the process may be given."""
+
+    root: Path
+    server: IndexServer
+    environ: dict[str, str]
+
+    def spec(self, text: str, name: str = "train") -> Path:
+        """Write a spec."""
+        path = self.root / "specs" / f"{name}.yaml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def wheel(self, name: str, version: str, tag: str, **facts: object) -> None:
+        """Put a wheel with a tag on the index."""
+        data = make_wheel(name, version, tag=tag)
+        self.server.add(f"{name}-{version}-{tag}.whl", data, **facts)  # type: ignore[arg-type] # passed on as they are
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One thing that goes wrong.
+
+    Attributes:
+        name: what it is.
+        prepare: makes it so.
+        status: the exit status.
+        says: what standard error must contain, line breaks aside.
+        args: of the command line.
+    """
+
+    name: str
+    prepare: Callable[[Stage], object]
+    status: int
+    says: tuple[str, ...]
+    args: tuple[str, ...] = ("lock", "train")
+
+
+def _tooth_and_nail(stage: Stage) -> None:
+    """Versions that are each ruled out by something else."""
+    stage.wheel("pick", "1.0", "cp27-none-any")
+    stage.wheel("pick", "2.0", "cp311-cp311-win_amd64")
+    stage.wheel("pick", "3.0", "cp311-cp311-manylinux_2_35_x86_64")
+    stage.wheel("pick", "4.0", "py3-none-any", yanked="broken")
+    stage.wheel("pick", "5.0", "py3-none-any", requires_python=">=3.12")
+    stage.wheel("pick", "6.0", "py3-none-any", upload_time="2024-06-01T00:00:00Z")
+    stage.spec(SPEC.replace("pip:", 'as-of: "2024-01-01T00:00:00Z"\npip:').replace("- app", "- pick"))
+
+
+def _bound_elsewhere(stage: Stage) -> None:
+    publish(stage.server, "lib", "1.0", index="gpu")
+    stage.spec(f"{SPEC}  - lib==2.0\nindexes:\n  gpu:\n    url: {stage.server.url('gpu')}\n    packages: [lib]\n")
+
+
+def _two_requirements(stage: Stage) -> None:
+    publish(stage.server, "old", "1.0", "lib<2")
+    publish(stage.server, "new", "1.0", "lib>=2")
+    stage.spec(f"{SPEC}  - old\n  - new\n")
+
+
+def _readonly_cache(stage: Stage) -> None:
+    cache = Path(stage.environ["ENVSOLVER_CACHE_DIR"])
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    cache.write_bytes(b"")  # a file in its place: not even root can write below it
+
+
+def _folder_in_the_way(stage: Stage) -> None:
+    (stage.root / "locks" / "train.requirements.txt").mkdir(parents=True)
+
+
+CASES: tuple[Case, ...] = (
+    # The command line
+    Case(
+        name="unknown environment",
+        prepare=lambda stage: stage,
+        args=("lock", "trian"),
+        status=2,
+        says=("no environment is called 'trian'", "did you mean 'train'?"),
+    ),
+    Case(
+        name="no spec at this path",
+        prepare=lambda stage: stage,
+        args=("lock", "specs/other.yaml"),
+        status=2,
+        says=("specs/other.yaml", "there is no such file"),
+    ),
+    Case(
+        name="no project",
+        prepare=lambda stage: (stage.root / "specs").rename(stage.root / "elsewhere"),
+        status=2,
+        says=("specs/", "envsolver init"),
+    ),
+    # The spec
+    Case(
+        name="malformed YAML",
+        prepare=lambda stage: stage.spec('python: "3.11\npip: [app]\n'),
+        status=2,
+        says=("specs/train.yaml:",),
+    ),
+    Case(
+        name="unknown key",
+        prepare=lambda stage: stage.spec(SPEC.replace("platforms:", "plattforms:")),
+        status=2,
+        says=("specs/train.yaml:2", "plattforms", "did you mean 'platforms'?"),
+    ),
+    Case(
+        name="circle of extends",
+        prepare=lambda stage: (stage.spec("extends: _b\n" + SPEC), stage.spec("extends: train\n", "_b")),
+        status=2,
+        says=("circle", "specs/train.yaml:1", "specs/_b.yaml:1"),
+    ),
+    Case(
+        name="base that is not there",
+        prepare=lambda stage: stage.spec("extends: _base\n" + SPEC),
+        status=2,
+        says=("specs/train.yaml:1", "there is no spec '_base'"),
+    ),
+    Case(
+        name="invalid requirement",
+        prepare=lambda stage: stage.spec(SPEC.replace("- app", "- app=1.0")),
+        status=2,
+        says=("specs/train.yaml:5", "app=1.0"),
+    ),
+    Case(
+        name="Python that does not exist",
+        prepare=lambda stage: stage.spec(SPEC.replace("3.11", "3.99")),
+        status=2,
+        says=("specs/train.yaml:1", "3.99"),
+    ),
+    Case(
+        name="unknown platform",
+        prepare=lambda stage: stage.spec(SPEC.replace("linux-64", "linux_x86_64")),
+        status=2,
+        says=("specs/train.yaml:2", "linux-64"),
+    ),
+    Case(
+        name="all problems of a spec at once",
+        prepare=lambda stage: stage.spec("pythn: 3.11\nplatforms: [linux]\npip: ['a b c', 'd >>= 2']\n"),
+        status=2,
+        says=("specs/train.yaml:1", "specs/train.yaml:2", "specs/train.yaml:3", "a b c", "d >>= 2"),
+    ),
+    # Packages
+    Case(
+        name="unknown package",
+        prepare=lambda stage: stage.spec(f"{SPEC}  - libb\n"),
+        status=3,
+        says=("no index has a package 'libb'", "specs/train.yaml:6", "{port}", "UV_DEFAULT_INDEX"),
+    ),
+    Case(
+        name="package name with a typo",
+        prepare=lambda stage: stage.spec(f"{SPEC}  - ap\n"),
+        status=3,
+        says=("no index has a package 'ap'", "specs/train.yaml:6", "did you mean app?"),
+    ),
+    Case(
+        name="unknown package that a package requires",
+        prepare=lambda stage: (publish(stage.server, "bad", "1.0", "nowhere"), stage.spec(f"{SPEC}  - bad\n")),
+        status=3,
+        says=("nowhere", "bad 1.0"),
+    ),
+    Case(
+        name="no version that fits",
+        prepare=lambda stage: stage.spec(SPEC.replace("- app", "- lib>=7")),
+        status=3,
+        says=("specs/train.yaml:5", "lib>=7", "2.0"),
+    ),
+    Case(
+        name="no version that fits the target",
+        prepare=_tooth_and_nail,
+        status=3,
+        says=("specs/train.yaml:6", "pick", "3.11.18", "glibc 2.31", "yanked", "uploaded after 2024-01-01"),
+    ),
+    Case(
+        name="version on another index than the one it is bound to",
+        prepare=_bound_elsewhere,
+        status=3,
+        says=("specs/train.yaml:6", "lib==2.0", "gpu"),
+    ),
+    Case(
+        name="requirements that exclude each other",
+        prepare=_two_requirements,
+        status=3,
+        says=("specs/train.yaml:6", "specs/train.yaml:7", "old 1.0", "new 1.0", "lib"),
+    ),
+    # The index
+    Case(
+        name="index that is down",
+        prepare=lambda stage: stage.server.stop(),
+        status=4,
+        says=("{port}", "4 times"),
+    ),
+    Case(
+        name="index that fails",
+        prepare=lambda stage: stage.server.fault("/simple/*", status=503),
+        status=4,
+        says=("{port}", "503"),
+    ),
+    Case(
+        name="index that forbids",
+        prepare=lambda stage: stage.server.fault("/simple/*", status=401),
+        status=4,
+        says=("{port}", "401"),
+    ),
+    Case(
+        name="page that is no index",
+        prepare=lambda stage: stage.server.fault(
+            "/simple/lib/", body=b"<html><body>Log in, please</body></html>", content_type="text/html"
+        ),
+        status=3,
+        says=("lib",),
+    ),
+    Case(
+        name="page of another type",
+        prepare=lambda stage: stage.server.fault("/simple/lib/", content_type="application/pdf"),
+        status=4,
+        says=("/simple/lib/", "application/pdf"),
+    ),
+    Case(
+        name="truncated JSON",
+        prepare=lambda stage: stage.server.fault("/simple/lib/", truncate=40),
+        status=4,
+        says=("/simple/lib/",),
+    ),
+    Case(
+        name="JSON of another shape",
+        prepare=lambda stage: stage.server.fault("/simple/lib/", body=b'{"files": {"a": 1}}'),
+        status=4,
+        says=("/simple/lib/",),
+    ),
+    Case(
+        name="connection that breaks",
+        prepare=lambda stage: stage.server.fault("/simple/lib/", drop_after=10),
+        status=4,
+        says=("/simple/lib/",),
+    ),
+    Case(
+        name="offline with an empty cache",
+        prepare=lambda stage: stage,
+        args=("lock", "train", "--offline"),
+        status=4,
+        says=("offline",),
+    ),
+    # Files of the index
+    Case(
+        name="wheel that is no archive",
+        prepare=lambda stage: (
+            stage.server.add("bad-1.0-py3-none-any.whl", b"not a zip"),
+            stage.spec(f"{SPEC}  - bad\n"),
+        ),
+        status=3,
+        says=("bad", "1.0", "specs/train.yaml:6"),
+    ),
+    Case(
+        name="metadata that cannot be parsed",
+        prepare=lambda stage: (
+            stage.server.add("bad-1.0-py3-none-any.whl", make_wheel("bad", "1.0", requires=["lib >>= 2"])),
+            stage.spec(f"{SPEC}  - bad\n"),
+        ),
+        status=3,
+        says=("bad", "lib >>= 2"),
+    ),
+    Case(
+        name="hash mismatch",
+        prepare=lambda stage: (
+            stage.server.add("bad-1.0.tar.gz", make_sdist("bad", "1.0"), hashes={"sha256": "0" * 64}),
+            stage.spec(f"{SPEC}  - bad\n"),
+        ),
+        status=3,
+        says=("bad 1.0: its sha256 is", "the index says 0000"),
+    ),
+    # The machine
+    Case(
+        name="cache that cannot be written",
+        prepare=_readonly_cache,
+        status=0,
+        says=("note: the cache", "going on without it"),
+    ),
+    Case(
+        name="locks that cannot be written",
+        prepare=_folder_in_the_way,
+        status=4,
+        says=("locks/train.requirements.txt cannot be written", "all files are as they were"),
+    ),
+    # Old files
+    Case(
+        name="lock with a merge conflict",
+        prepare=lambda stage: _write_lock(stage, "<<<<<<< ours\n=======\n>>>>>>> theirs\n"),
+        status=2,
+        says=("locks/train.lock.toml:1", "merge conflict"),
+    ),
+    Case(
+        name="lock of a later version",
+        prepare=lambda stage: _write_lock(stage, 'lock-version = "9.0"\nname = "train"\ninputs-digest = "x"\n'),
+        status=2,
+        says=("locks/train.lock.toml", "9.0", "upgrade envsolver"),
+    ),
+    Case(
+        name="lock that is something else",
+        prepare=lambda stage: _write_lock(stage, "\x00\x01"),
+        status=2,
+        says=("locks/train.lock.toml", "not TOML"),
+    ),
+)
+
+
+def _write_lock(stage: Stage, text: str) -> None:
+    (stage.root / "locks").mkdir()
+    (stage.root / "locks" / "train.lock.toml").write_text(text, encoding="utf-8")
+
+
+def set_up(root: Path, server: IndexServer) -> Stage:
+    """Return a stage on which ``envsolver lock train`` succeeds."""
+    (root / "specs").mkdir(parents=True)
+    publish(server, "app", "1.0", "lib")
+    publish(server, "lib", "1.0")
+    publish(server, "lib", "2.0")
+    environ = {"ENVSOLVER_CACHE_DIR": str(root.parent / "cache" / "envsolver"), "UV_DEFAULT_INDEX": server.url()}
+    stage = Stage(root=root, server=server, environ=environ)
+    stage.spec(SPEC)
+    return stage
+
+
+def _print_table() -> None:
+    for case in CASES:
+        with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+            stage = set_up(Path(folder).resolve() / "project", stack.enter_context(IndexServer()))
+            case.prepare(stage)
+            done = subprocess.run(
+                [sys.executable, "-m", "envsolver", *case.args],
+                cwd=stage.root,
+                env={**os.environ, **stage.environ},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        sys.stdout.write(f"\n## {case.name} (exit {done.returncode}, expected {case.status})\n")
+        sys.stdout.write(done.stdout + done.stderr)
+
+
+if __name__ == "__main__":
+    _print_table()
