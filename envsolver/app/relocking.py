@@ -75,6 +75,8 @@ async def relock(
     """
     upgrades = _Upgrades(options)
     turns = asyncio.Semaphore(AT_ONCE)
+    if len(jobs) > 1:
+        progress.stage(f"locking {len(jobs)} environments")
     async with open_session(SourceSettings(offline=options.offline, refresh=options.refresh), progress) as session:
 
         async def run(job: LockJob, spec: Spec) -> LockOutcome:
@@ -143,20 +145,21 @@ def _old_lock(job: LockJob, upgrades: _Upgrades) -> Lock | None:
 
 
 class _NamedProgress:
-    """Says of which environment it speaks, where there are several."""
+    """Says of which environment it speaks, where there are several; their stages are one: they run side by side."""
 
     def __init__(self, progress: Progress, name: str) -> None:
         self._progress = progress
-        self._prefix = f"{name}: " if name else ""
+        self._name = name
 
     def stage(self, name: str) -> None:
         """Pass it on."""
-        self._progress.stage(self._prefix + name)
+        if not self._name:
+            self._progress.stage(name)
 
     def update(self, text: str) -> None:
         """Pass it on."""
-        self._progress.update(text)
+        self._progress.update(f"{self._name}: {text}" if self._name else text)
 
     def note(self, text: str) -> None:
         """Pass it on."""
-        self._progress.note(self._prefix + text)
+        self._progress.note(f"{self._name}: {text}" if self._name else text)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from envsolver.app.timing import TimedSource
 from envsolver.lock.build import build_lock
 from envsolver.model.candidate import normalize_name
+from envsolver.model.errors import NoSolutionError, SpecError, UnknownPackageError, UsageError
 from envsolver.model.errors import Problem as SpecProblem
-from envsolver.model.errors import SpecError, UnknownPackageError, UsageError
 from envsolver.model.pep508 import parse_requirement
 from envsolver.solve.problem import Problem
 from envsolver.solve.resolve import resolve
@@ -103,8 +103,11 @@ async def solve_environment(
         with stopwatch.stage("solve"):
             try:
                 resolution = await resolve(problem, source, progress)
-            except UnknownPackageError as error:
-                raise _placed(error, problem) from error
+            except NoSolutionError as error:
+                placed = _placed(error, problem) if isinstance(error, UnknownPackageError) else error
+                if len(forks) > 1:
+                    placed.args = (f"for {_label(fork)}: {placed}",)
+                raise placed from error.__cause__
         return await _with_digests(resolution, source)
 
     first = await solve(forks[0], None)
