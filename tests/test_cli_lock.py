@@ -410,7 +410,7 @@ def test_later_platforms_prefer_the_versions_of_the_first(cli: CommandLine, serv
     cli.spec("a", SPEC.replace("[linux-64]", "[osx-arm64, linux-64]"))
     done = cli("lock", "a")
     assert done.status == 0
-    assert "2 packages for linux-64, 2 packages for osx-arm64" in done.said
+    assert "2 packages for linux-64, osx-arm64" in done.said
     assert cli("tree", "a", "--platform", "osx-arm64", "--json").json["platform"] == "osx-arm64"
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["WIDTH", "count", "duration", "fill", "redact", "size", "table"]
+__all__ = ["WIDTH", "count", "duration", "fill", "package_counts", "redact", "size", "table"]
 
 WIDTH = 80
 """Columns where the output is no terminal."""
@@ -54,6 +54,14 @@ def table(rows: Iterable[Sequence[str]], *, head: Sequence[str], width: int | No
 def count(number: int, noun: str, plural: str | None = None) -> str:
     """Return ``1 package``, ``2 packages``."""
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def package_counts(counts: Iterable[tuple[str, int]]) -> str:
+    """Return ``12 packages for linux-64, win-64; 14 packages for osx-arm64`` for (target, number) pairs."""
+    by_number: dict[int, list[str]] = {}
+    for target, number in counts:
+        by_number.setdefault(number, []).append(target)
+    return "; ".join(f"{count(number, 'package')} for {', '.join(targets)}" for number, targets in by_number.items())
 
 
 def duration(seconds: float) -> str:

@@ -11,7 +11,7 @@ from envsolver.app.graphing import why as reports_of
 from envsolver.app.lockfile import read_lock
 from envsolver.app.project import open_project
 from envsolver.cli.base import EnvironmentName, command
-from envsolver.cli.text import size
+from envsolver.cli.text import fill, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -132,16 +132,20 @@ def _why_lines(ui: Ui, report: WhyReport) -> Iterator[str]:
     extras = f"[{','.join(report.extras)}]" if report.extras else ""
     yield f"{ui.style(f'{report.name}{extras} {report.version}', '1')} on {', '.join(report.targets)}"
     for artefact in report.artefacts:
-        yield from _artefact_lines(artefact, several=len(report.artefacts) > 1)
+        yield from _artefact_lines(ui, artefact, several=len(report.artefacts) > 1)
     yield from ("", ui.style("how the spec brings it", "1"))
     yield from _cut(ui, [_reason_lines(reason, "└─ " if ui.unicode else "`- ") for reason in report.reasons])
     yield from ("", ui.style("what requires it", "1"))
-    yield from _cut(ui, [[f"  {text}"] for text in report.required_by])
+    yield from _cut(ui, [_prose(ui, text) for text in report.required_by])
     yield from ("", ui.style("what holds it at this version", "1"))
     if report.held_by:
-        yield from _cut(ui, [[f"  {text}"] for text in report.held_by])
+        yield from _cut(ui, [_prose(ui, text) for text in report.held_by])
     else:
         yield "  nothing in the lock: it was the best version that fitted when it was locked"
+
+
+def _prose(ui: Ui, text: str) -> list[str]:
+    return fill(text, width=ui.width, indent="    ", first="  ").splitlines()
 
 
 def _cut(ui: Ui, blocks: list[list[str]]) -> Iterator[str]:
@@ -152,7 +156,7 @@ def _cut(ui: Ui, blocks: list[list[str]]) -> Iterator[str]:
         yield f"  and {len(blocks) - len(shown)} more; --verbose shows all"
 
 
-def _artefact_lines(artefact: Artefact, *, several: bool) -> Iterator[str]:
+def _artefact_lines(ui: Ui, artefact: Artefact, *, several: bool) -> Iterator[str]:
     on = f" for {', '.join(artefact.targets)}" if several and artefact.targets else ""
     name = f" {artefact.filename}" if artefact.filename and not artefact.source.endswith(artefact.filename) else ""
     yield f"  from {artefact.source}:{name}{on}" if name else f"  from {artefact.source}{on}"
@@ -165,7 +169,7 @@ def _artefact_lines(artefact: Artefact, *, several: bool) -> Iterator[str]:
     ]
     shown = ", ".join(fact for fact in facts if fact)
     if shown:
-        yield f"    {shown}"
+        yield fill(shown, width=ui.width, indent="    ", first="    ")
 
 
 def _reason_lines(reason: Reason, glyph: str) -> list[str]:

@@ -9,7 +9,7 @@ import click
 from envsolver.app.inspecting import environments, summary
 from envsolver.app.project import open_project
 from envsolver.cli.base import EnvironmentName, command
-from envsolver.cli.text import count, fill, table
+from envsolver.cli.text import fill, package_counts, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -170,7 +170,8 @@ def _requirement_section(
 ) -> Iterator[str]:
     if not requirements:
         return
-    yield from ("", ui.style(title, "1"))
+    yield ""
+    yield from (ui.style(line, "1") for line in fill(title, width=ui.width, indent="  ", first="").splitlines())
     wide = min(max(len(requirement.text) for requirement in requirements), 40)
     for requirement in requirements:
         yield f"  {requirement.text.ljust(wide)}  {ui.style(str(requirement.origin), '2')}"
@@ -179,16 +180,18 @@ def _requirement_section(
 
 
 def _systems(spec: Spec) -> Iterator[str]:
+    platforms: dict[str, list[str]] = {}
     for system in spec.systems:
         facts = [
             system.os or "",
             f"glibc {system.glibc}" if system.glibc else "",
             f"macOS {system.macos}" if system.macos else "",
         ]
-        on = f" on {', '.join(system.platforms)}" if system.platforms else ""
         text = ", ".join(fact for fact in facts if fact)
         if text:
-            yield text + on
+            platforms.setdefault(text, []).extend(system.platforms)
+    for text, where in platforms.items():
+        yield f"{text} on {', '.join(where)}" if where else text
 
 
 def _gpu_lines(gpu: GpuSpec) -> Iterator[str]:
@@ -199,13 +202,13 @@ def _gpu_lines(gpu: GpuSpec) -> Iterator[str]:
     ]
     yield "; ".join(fact for fact in facts if fact)
     for allowed in gpu.allow:
-        yield f"{allowed.package} may be built for {allowed.cuda}: {allowed.reason}"
+        yield f"{allowed.package} may be built for CUDA {allowed.cuda}: {allowed.reason}"
 
 
 def _lock_text(found: Summary) -> str:
     if found.freshness == "missing":
         return f"missing; `envsolver lock {found.spec.name}` makes it"
-    counts = ", ".join(f"{count(number, 'package')} for {target}" for target, number in found.counts)
+    counts = package_counts(found.counts)
     lines = [f"{found.lock_path}, {found.freshness}" + (f", {counts}" if counts else ""), *found.reasons]
     return "\n".join(lines)
 

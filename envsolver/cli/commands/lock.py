@@ -9,7 +9,7 @@ import click
 from envsolver.app import locking
 from envsolver.app.project import open_project
 from envsolver.cli.base import EnvironmentName, command
-from envsolver.cli.text import count, duration
+from envsolver.cli.text import count, duration, package_counts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,16 +118,12 @@ def _tell(ui: Ui, outcome: LockOutcome, *, several: bool) -> None:
         for path in (outcome.lock_path, outcome.requirements_path):
             ui.wrote(path, changed=path in outcome.written)
         if outcome.packages:
-            ui.say(f"{prefix}{_packages(outcome)}")
+            ui.say(f"{prefix}{package_counts(outcome.packages)}")
         _tell_changes(ui, outcome)
         for note in outcome.notes:
             ui.note(f"{prefix}{note}")
     if ui.verbose:
         _tell_details(ui, outcome)
-
-
-def _packages(outcome: LockOutcome) -> str:
-    return ", ".join(f"{count(number, 'package')} for {target}" for target, number in outcome.packages)
 
 
 def _tell_changes(ui: Ui, outcome: LockOutcome) -> None:
