@@ -435,3 +435,51 @@ def test_groups_that_exclude_each_other_are_solved_apart(cli: CommandLine) -> No
     document = json.loads(cli("lock", "a", "--refresh", "--json").out)
     assert document["environments"][0]["status"] == "unchanged"
     assert set(document["environments"][0]["packages"]) == {"linux-64:old", "linux-64:new"}
+
+
+# Processes
+
+
+def _lock_files(cli: CommandLine) -> dict[str, bytes]:
+    return {name: data for name, data in cli.files().items() if name.startswith("locks/") and "/." not in name}
+
+
+def _start(cli: CommandLine, *args: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "envsolver", *args]
+    return subprocess.Popen(command, cwd=cli.root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def test_several_processes_at_once_come_to_the_same_files(cli: CommandLine) -> None:
+    running = [_start(cli, "lock", "a") for _ in range(3)]
+    for process in running:
+        assert process.communicate()[1].splitlines()[-1].strip()
+        assert process.returncode == 0
+    together = _lock_files(cli)
+    assert len(together) == 2
+    cli("cache", "clean")
+    assert cli("lock", "a", "--upgrade").err.startswith("unchanged locks/a.lock.toml\nunchanged")
+    assert _lock_files(cli) == together
+
+
+@pytest.mark.parametrize("moment", [0.1, 0.2, 0.3, 0.4, 0.5])
+def test_a_kill_at_any_moment_leaves_nothing_that_the_next_run_minds(
+    cli: CommandLine, server: IndexServer, moment: float
+) -> None:
+    cli("lock", "a")
+    expected = _lock_files(cli)
+    cli.spec("a", SPEC.replace("- app", "- lib<2"))
+    cli("lock", "a")
+    cli("cache", "clean")
+    cli.spec("a", SPEC)
+    server.fault("/files/*", jitter=0.05)
+    process = _start(cli, "lock", "a", "--upgrade")
+    try:
+        process.wait(moment)
+    except subprocess.TimeoutExpired:
+        process.kill()
+    process.communicate()
+    server.faults.clear()
+    done = cli("lock", "a", "--upgrade")
+    assert done.status == 0, done.err
+    assert _lock_files(cli) == expected
+    assert cli("lock", "a", "--check").status == 0
