@@ -271,7 +271,7 @@ class TestRepositories:
         again = refer(file.url, builder, cache=tmp_path / "cache", offline=True)
         assert again[1:] == (file, metadata)
         assert len(builder.built) == 1
-        with pytest.raises(MetadataUnusableError, match="this run is offline"):
+        with pytest.raises(NetworkError, match="only a build .* this run is offline"):
             refer(repository.url, FolderBuilder(), offline=True)
 
     def test_offline_a_remote_repository_is_not_asked(self) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from envsolver.model.errors import MetadataUnusableError
+from envsolver.model.errors import MetadataUnusableError, NetworkError
 from envsolver.sources.http import HttpClient
 from envsolver.sources.metadata import MetadataReader, SdistBuilder
 from envsolver.sources.metadata.unpack import unpack_sdist
@@ -135,6 +135,20 @@ def test_projects_that_cannot_be_built(
 ) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     assert reason in refusal(served(index_server, "", pyproject))
+
+
+def test_an_index_that_does_not_answer_is_no_fault_of_the_sdist(
+    index_server: IndexServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index_server.fault("/simple/wanted/", drop_after=-1)
+    monkeypatch.setenv("PIP_INDEX_URL", index_server.url())
+    monkeypatch.setenv("PIP_RETRIES", "1")
+    monkeypatch.delenv("PIP_NO_INDEX", raising=False)
+    file = served(index_server, "", '[build-system]\nrequires = ["wanted"]\nbuild-backend = "x"\n')
+    with pytest.raises(NetworkError, match="an index did not answer: its build requirements") as caught:
+        read(file)
+    assert DEMO in str(caught.value)
+    assert caught.value.hint is not None
 
 
 def test_metadata_of_another_project_are_refused(index_server: IndexServer) -> None:

@@ -7,6 +7,7 @@ import io
 import lzma
 import tarfile
 import zipfile
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -66,6 +67,77 @@ def sdist(**members: str) -> bytes:
     return gzip.compress(tar((f"demo-1.0/{path}", content) for path, content in members.items()))
 
 
+class TestOffline:
+    """A run offline chooses as the last one online did, or fails; it never settles for another version."""
+
+    def test_a_build_is_an_error_even_of_a_local_file(self, index_server: IndexServer, tmp_path: Path) -> None:
+        file = served(index_server, make_sdist("demo", "1.0", style="none"))
+        (tmp_path / DEMO).write_bytes(index_server.index().files[DEMO].data)
+        builder = CountingBuilder()
+        with pytest.raises(NetworkError, match=f"what {DEMO} requires, and this run is offline") as caught:
+            read(replace(file, url=(tmp_path / DEMO).as_uri()), builder, offline=True)
+        assert caught.value.hint is not None
+        assert builder.built == []
+
+    def test_what_failed_online_fails_alike(self, index_server: IndexServer, tmp_path: Path) -> None:
+        file = served(index_server, make_sdist("demo", "1.0", style="none"))
+
+        class Broken(CountingBuilder):
+            async def metadata(self, file: File) -> bytes:
+                self.built.append(file.filename)
+                raise MetadataUnusableError(file.filename, "no compiler", hint="get one")
+
+        broken = Broken()
+        for _ in range(2):
+            with pytest.raises(MetadataUnusableError, match="no compiler"):
+                read(file, broken, cache=tmp_path)
+        assert broken.built == [DEMO, DEMO], "online it is tried again"
+        with pytest.raises(MetadataUnusableError, match="no compiler") as caught:
+            read(file, broken, cache=tmp_path, offline=True)
+        assert caught.value.hint == "get one"
+        # With a compiler it works, and then that is what counts.
+        builder = CountingBuilder("numpy")
+        assert read(file, builder, cache=tmp_path).requires_dist == ("numpy",)
+        assert read(file, builder, cache=tmp_path, offline=True).requires_dist == ("numpy",)
+
+    @pytest.mark.parametrize("change", ["release", "interpreter"])
+    def test_another_judge_has_to_look_for_itself(
+        self, index_server: IndexServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+    ) -> None:
+        file = served(index_server, b"no archive at all")
+        builder = CountingBuilder()
+        with pytest.raises(MetadataUnusableError):
+            read(file, builder, cache=tmp_path)
+        if change == "release":
+            monkeypatch.setattr("envsolver.__version__", "99.0")
+        else:
+            builder.interpreter = "CPython 4.0.0 test"
+        with pytest.raises(NetworkError, match="this run is offline"):
+            read(file, builder, cache=tmp_path, offline=True)
+
+    def test_a_file_that_is_gone_stays_gone(self, index_server: IndexServer, tmp_path: Path) -> None:
+        file = served(index_server, make_sdist("demo", "1.0", static=True))
+        fault = index_server.fault("/files/*", status=404)
+        with pytest.raises(MetadataUnusableError, match="not there"):
+            read(file, cache=tmp_path)
+        with pytest.raises(MetadataUnusableError, match="not there"):
+            read(file, cache=tmp_path, offline=True)
+        fault.times = 0
+        assert read(file, cache=tmp_path).source == "sdist-static"
+        assert read(file, cache=tmp_path, offline=True).source == "sdist-static"
+
+    def test_files_without_digest_are_believed_offline_only(self, index_server: IndexServer, tmp_path: Path) -> None:
+        file = replace(served(index_server, make_sdist("demo", "1.0", requires=["six"], static=True)), sha256=None)
+        read(file, cache=tmp_path)
+        newer = make_sdist("demo", "1.0", requires=["seven"], static=True)
+        file = replace(file, size=None)
+        index_server.add(DEMO, newer)
+        assert read(file, cache=tmp_path).requires_dist == ("seven",)
+        index_server.add(DEMO, make_sdist("demo", "1.0", requires=["eight"], static=True))
+        assert read(file, cache=tmp_path, offline=True).requires_dist == ("seven",)
+        assert read(file, cache=tmp_path).requires_dist == ("eight",)
+
+
 class TestLadder:
     def test_static_metadata_are_certain(self, index_server: IndexServer) -> None:
         file = served(index_server, make_sdist("demo", "1.0", requires=["six"], requires_python=">=3.7", static=True))
@@ -123,19 +195,10 @@ class TestLadder:
         other.interpreter = "CPython 4.0.0 test"
         assert read(file, other, cache=tmp_path).requires_dist == ("scipy",)
 
-    def test_a_build_that_may_not_be_is_one_candidate_less(self, index_server: IndexServer, tmp_path: Path) -> None:
+    def test_a_run_that_builds_nothing_has_one_candidate_less(self, index_server: IndexServer) -> None:
         file = served(index_server, make_sdist("demo", "1.0", style="none"))
         with pytest.raises(MetadataUnusableError, match="this run builds nothing"):
             read(file)
-        from dataclasses import replace
-
-        (tmp_path / DEMO).write_bytes(index_server.index().files[DEMO].data)
-        local = replace(file, url=(tmp_path / DEMO).as_uri())
-        builder = CountingBuilder()
-        with pytest.raises(MetadataUnusableError, match="this run is offline") as caught:
-            read(local, builder, offline=True)
-        assert caught.value.hint is not None
-        assert builder.built == []
 
     def test_metadata_of_another_version_are_left_to_the_backend(self, index_server: IndexServer) -> None:
         text = metadata_text("demo", "1.1", requires=["six"], metadata_version="2.2")

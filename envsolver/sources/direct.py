@@ -168,10 +168,14 @@ class DirectReferences:
         return root.commit, entry
 
     def _may_build(self, label: str) -> FolderBuilder:
-        if self._builder is None or self._offline:
-            reason = "this run is offline" if self._offline else "this run builds nothing"
+        if self._offline:
+            raise NetworkError(
+                f"only a build can tell what {label} requires, and this run is offline",
+                hint="run once without --offline to build it",
+            )
+        if self._builder is None:
             raise MetadataUnusableError(
-                label, f"only a build can tell its requirements, and {reason}", hint="run once without --offline"
+                label, "only a build can tell its requirements, and this run builds nothing", hint=_KINDS
             )
         return self._builder
 

@@ -105,7 +105,6 @@ class IndexSet:
         metadata: reads metadata; may be shared.
         digests: hashes files; may be shared.
         direct: serves direct references.
-        offline: said in the message where a frozen index would have to ask the network.
         known_names: projects that may be suggested for an unknown name, if an index turns out to have them.
     """
 
@@ -117,7 +116,6 @@ class IndexSet:
         metadata: SharedMetadata,
         digests: Digests,
         direct: Callable[[Name, str], Awaitable[Page]],
-        offline: bool = False,
         known_names: Iterable[str] = (),
     ) -> None:
         self._indexes = tuple(indexes)
@@ -125,7 +123,6 @@ class IndexSet:
         self._metadata = metadata
         self._digests = digests
         self._direct = direct
-        self._offline = offline
         self._known_names = tuple(known_names)
         self._frozen = {index.alias: index.frozen for index in indexes if index.frozen is not None}
         self._pages: dict[Name, Page] = {}
@@ -159,13 +156,11 @@ class IndexSet:
         recorded = frozen.metadata(file)
         if recorded is not None:
             return recorded
-        missing = f"{frozen.path} (index {file.index!r}) does not record the requirements of {file.filename}"
-        if self._offline:
-            raise NetworkError(f"{missing}, and this run is offline", hint="run once without --offline")
         try:
             return await self._metadata.metadata(file)
         except NetworkError as error:
-            raise NetworkError(f"{missing}, and the index does not help: {error}", hint=error.hint) from error
+            missing = f"{frozen.path} (index {file.index!r}) does not record the requirements of {file.filename}"
+            raise NetworkError(f"{missing}, and they cannot be had otherwise: {error}", hint=error.hint) from error
 
     async def digest(self, file: File) -> tuple[str, int]:
         """Return ``(sha256, size)`` of a file, reading its bytes."""

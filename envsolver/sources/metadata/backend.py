@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import time
 from collections.abc import Callable
@@ -19,16 +20,24 @@ __all__ = ["BackendFailedError", "Stop", "prepare_metadata"]
 Stop: TypeAlias = Callable[[], bool]
 """Tells whether the work is not wanted any more."""
 
+_GAVE_UP = re.compile(rb"Retry\(total=0\b|Max retries exceeded")
+"""What pip prints before it treats an index that does not answer as one that is empty."""
 _LINES = 15
 _LINE_BYTES = 300
 
 
 class BackendFailedError(Exception):
-    """A backend, or the installation of its requirements, failed. ``lines`` are the last that were printed."""
+    """A backend, or the installation of its requirements, failed.
 
-    def __init__(self, message: str, lines: Sequence[str] = ()) -> None:
+    Attributes:
+        lines: the last that were printed.
+        unreachable: an index did not answer, so that nothing is known of the backend itself.
+    """
+
+    def __init__(self, message: str, lines: Sequence[str] = (), *, unreachable: bool = False) -> None:
         super().__init__(message)
         self.lines = tuple(lines)
+        self.unreachable = unreachable
 
 
 def prepare_metadata(source: Path, timeout_s: float, stop: Stop) -> bytes:
@@ -57,9 +66,14 @@ def prepare_metadata(source: Path, timeout_s: float, stop: Stop) -> bytes:
         reason = f"it was killed after {timeout_s:.0f} s" if run.killed else _first_line(error)
         raise BackendFailedError(reason, run.tail()) from error
     except FailedProcessError as error:
-        raise BackendFailedError(_first_line(error), _output(error.exception)) from error
+        raise BackendFailedError(_first_line(error), _last_lines(_output(error.exception))) from error
     except subprocess.CalledProcessError as error:
-        raise BackendFailedError("its build requirements cannot be installed", _output(error)) from error
+        output = _output(error)
+        raise BackendFailedError(
+            "its build requirements cannot be installed",
+            _last_lines(output),
+            unreachable=_GAVE_UP.search(output) is not None,
+        ) from error
     except (BuildException, OSError, RuntimeError) as error:
         raise BackendFailedError(_first_line(error)) from error
     finally:
@@ -122,9 +136,9 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
         process.kill()
 
 
-def _output(error: subprocess.CalledProcessError) -> list[str]:
+def _output(error: subprocess.CalledProcessError) -> bytes:
     parts = [part if isinstance(part, bytes) else str(part or "").encode() for part in (error.stdout, error.stderr)]
-    return _last_lines(b"\n".join(parts))
+    return b"\n".join(parts)
 
 
 def _last_lines(output: bytes) -> list[str]:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from envsolver.model.errors import FileError, MetadataUnusableError
+from envsolver.model.errors import FileError, MetadataUnusableError, NetworkError
 from envsolver.sources.urls import redact
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class SdistBuilder:
         Raises:
             MetadataUnusableError: the sdist is not what the index says, cannot be unpacked, or its backend fails: the
                 last lines of what that printed are in the reason.
-            NetworkError: the sdist cannot be fetched.
+            NetworkError: the sdist cannot be fetched, or an index with its build requirements did not answer.
             FileError: there is no room for it on disk.
         """
         from tempfile import TemporaryDirectory
@@ -81,6 +81,7 @@ class SdistBuilder:
 
         Raises:
             MetadataUnusableError: it is no project, or its backend fails.
+            NetworkError: an index with its build requirements did not answer.
         """
         async with self._slots:
             return await self._prepare(folder, label)
@@ -91,11 +92,16 @@ class SdistBuilder:
         try:
             return await self._aside(partial(prepare_metadata, source, self._timeout_s))
         except BackendFailedError as error:
+            said = "\n".join([str(error), *map(redact, error.lines)])
+            if error.unreachable:
+                # To go on without this file would make the lock depend on a connection.
+                raise NetworkError(
+                    f"{label} has to be built for its metadata, and an index did not answer: {said}",
+                    hint="builds use pip with its own configuration: check its index-url and proxy",
+                ) from None
             raise MetadataUnusableError(
                 label,
-                "\n".join(
-                    [f"its build for metadata with {self.interpreter} failed: {error}", *map(redact, error.lines)]
-                ),
+                f"its build for metadata with {self.interpreter} failed: {said}",
                 hint="ask for a version that has a wheel for the target",
             ) from None
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from envsolver.model.errors import MetadataUnusableError, NetworkError
 from envsolver.model.ports import NullProgress
@@ -25,6 +28,14 @@ _PROBES = 3
 """Wheels of an index that are asked for a metadata file that the index does not announce, before it has one."""
 
 
+class _Refusal(msgspec.Struct):
+    """What the cache keeps of a file that could not be used."""
+
+    reason: str
+    hint: str | None
+    by: str
+
+
 @dataclass(slots=True)
 class _Probe:
     """What one host of an index has answered to requests for unannounced metadata files."""
@@ -40,11 +51,16 @@ class MetadataReader:
     metadata file beside a wheel (PEP 658); the wheel's central directory, by ranges; the head of an sdist; a build.
     What is found depends on the files alone, never on which of these ways a cache or a busy server left open.
 
+    That a file could not be used is kept as well, and believed offline only: a run that may ask tries again, for a
+    build may have failed for want of a compiler. So a run offline chooses as the last one online did; where it cannot
+    know, it fails, and never settles for another version.
+
     Args:
         http: fetches. It refuses everything but local files if the run is offline.
         cache: keeps what was read under the sha256 of the file.
         builder: runs build backends; None if none may be run.
-        offline: forbids builds, whose requirements come from the network.
+        offline: forbids builds, whose requirements come from the network. What was read of a file of which no index
+            gives the sha256 is believed only then.
         progress: is told of announced metadata files that are missing or wrong, and of builds.
     """
 
@@ -69,8 +85,9 @@ class MetadataReader:
         """Return what a file declares.
 
         Raises:
-            MetadataUnusableError: it cannot be read, or only by a build that fails or may not be run.
-            NetworkError: a server that had to be asked did not answer.
+            MetadataUnusableError: it cannot be read, or only by a build that fails.
+            NetworkError: a server that had to be asked did not answer; or only a build can tell, the run is offline,
+                and no earlier one has built it.
         """
         key = _key(file)
         known = self._answers.known().get(key) or self._cached(file, key)
@@ -90,25 +107,25 @@ class MetadataReader:
 
     async def _settled(self, file: File) -> Metadata | MetadataUnusableError:
         """Read. That a file cannot be used is an answer too: it will be the same the next time."""
+        key = _key(file)
         try:
-            return await self._read(file)
+            if file.kind == "wheel":
+                metadata = await self._of_wheel(file)
+            else:
+                metadata, key = await self._of_sdist(file)
         except MetadataUnusableError as error:
+            if not self._offline:
+                self._cache.put(_BUCKET, key, msgspec.json.encode(self._refusal(error)))
             return error
+        self._cache.put(_BUCKET, key, msgspec.json.encode(metadata))
+        return metadata
 
-    async def _read(self, file: File) -> Metadata:
-        if file.kind == "wheel":
-            metadata = await self._of_wheel(file)
-            self._keep(file, _key(file), metadata)
-            return metadata
+    async def _of_sdist(self, file: File) -> tuple[Metadata, str]:
+        """Return what an sdist declares, and the key under which it is kept."""
         from envsolver.sources.metadata.sdist import read_sdist_metadata
 
         declared = await read_sdist_metadata(self._http, file, file.version)
-        if declared is not None:
-            self._keep(file, _key(file), declared.metadata)
-            return declared.metadata
-        metadata, key = await self._built(file)
-        self._keep(file, key, metadata)
-        return metadata
+        return (declared.metadata, _key(file)) if declared is not None else await self._built(file)
 
     async def _of_wheel(self, file: File) -> Metadata:
         from envsolver.sources.metadata.wheel import read_wheel_metadata
@@ -176,12 +193,16 @@ class MetadataReader:
         return self._probes.setdefault((file.index, host[0] if host else ""), _Probe())
 
     async def _built(self, file: File) -> tuple[Metadata, str]:
-        if self._builder is None or self._offline:
-            reason = "this run is offline" if self._offline else "this run builds nothing"
+        if self._offline:
+            raise NetworkError(
+                f"only a build can tell what {file.filename} requires, and this run is offline",
+                hint="run once without --offline to build it, or ask for a version that has a wheel",
+            )
+        if self._builder is None:
             raise MetadataUnusableError(
                 file.filename,
-                f"only a build can tell its requirements, and {reason}",
-                hint="run once without --offline, or ask for a version that has a wheel",
+                "only a build can tell its requirements, and this run builds nothing",
+                hint="ask for a version that has a wheel",
             )
         interpreter = self._builder.interpreter
         self._progress.note(
@@ -190,22 +211,43 @@ class MetadataReader:
         metadata = _parsed(await self._builder.metadata(file), file, "built")
         return replace(metadata, built_with=interpreter), _built_key(file, interpreter)
 
-    def _cached(self, file: File, key: str) -> Metadata | None:
-        if file.sha256 is None:
+    def _cached(self, file: File, key: str) -> Metadata | MetadataUnusableError | None:
+        if file.sha256 is None and not self._offline:
             return None
-        data = self._cache.get(_BUCKET, key)
-        if data is None and file.kind == "sdist" and self._builder is not None:
-            data = self._cache.get(_BUCKET, _built_key(file, self._builder.interpreter))
-        metadata = None if data is None else _decoded(data)
-        if metadata is not None:
-            self._answers.known()[key] = metadata
-        return metadata
+        keys = [key]
+        if file.kind == "sdist" and self._builder is not None:
+            # A build after a refusal counts: it came later.
+            keys.insert(0, _built_key(file, self._builder.interpreter))
+        for each in keys:
+            data = self._cache.get(_BUCKET, each)
+            known = None if data is None else self._decoded(data, file)
+            if known is not None:
+                self._answers.known()[key] = known
+                return known
+        return None
 
-    def _keep(self, file: File, key: str, metadata: Metadata) -> None:
-        if file.sha256 is not None:
-            from msgspec.json import encode
+    def _decoded(self, data: bytes, file: File) -> Metadata | MetadataUnusableError | None:
+        """Read a cache entry; what another release of envsolver wrote in another form is no entry."""
+        from envsolver.model.candidate import Metadata
 
-            self._cache.put(_BUCKET, key, encode(metadata))
+        with suppress(msgspec.DecodeError):
+            return msgspec.json.decode(data, type=Metadata)
+        if self._offline:
+            with suppress(msgspec.DecodeError):
+                refusal = msgspec.json.decode(data, type=_Refusal)
+                if refusal.by == self._judge():
+                    return MetadataUnusableError(file.filename, refusal.reason, hint=refusal.hint)
+        return None
+
+    def _refusal(self, error: MetadataUnusableError) -> _Refusal:
+        return _Refusal(reason=error.reason, hint=error.hint, by=self._judge())
+
+    def _judge(self) -> str:
+        """Return who says that a file cannot be used: another release, or a build with another Python, may know how."""
+        from envsolver import __version__
+
+        interpreter = self._builder.interpreter if self._builder is not None else "no builds"
+        return f"envsolver {__version__}, {interpreter}"
 
 
 def _key(file: File) -> str:
@@ -213,7 +255,7 @@ def _key(file: File) -> str:
 
     Name and version take part because metadata are refused that do not fit them; the announced metadata file because
     it is believed. Where the index gives no sha256 the URL may have other bytes tomorrow: such a key is good for one
-    run only.
+    run, and for those offline.
     """
     announced = "" if file.metadata_sha256 is None else f" .metadata={file.metadata_sha256}"
     artefact = file.sha256 or f"{file.url} {file.size}"
@@ -230,15 +272,3 @@ def _parsed(data: bytes, file: File, source: MetadataSource) -> Metadata:
     return parse_core_metadata(
         data, filename=file.filename, source=source, name=file.name, version=file.version
     ).metadata
-
-
-def _decoded(data: bytes) -> Metadata | None:
-    """Read a cache entry; what another release of envsolver wrote in another form is no entry."""
-    import msgspec
-
-    from envsolver.model.candidate import Metadata
-
-    try:
-        return msgspec.json.decode(data, type=Metadata)
-    except msgspec.DecodeError:
-        return None
