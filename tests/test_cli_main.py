@@ -220,6 +220,19 @@ def test_an_interrupt_ends_quietly(cli: CommandLine, failing: Callable[[BaseExce
     assert "Traceback" not in done.err
 
 
+def test_a_current_folder_that_is_gone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    for arguments in (("lock", "a"), ("list",), ("cache", "dir")):
+        done = CommandLine(tmp_path, capsys)(*arguments)
+        assert "Traceback" not in done.err
+        assert "a defect" not in done.err
+        assert done.status == (0 if arguments == ("cache", "dir") else 4)
+
+
 def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "specs").mkdir()
     command = [sys.executable, "-m", "envsolver", "--project", str(tmp_path), "schema"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from envsolver.app.files import write_together
@@ -157,10 +157,14 @@ def lock(
         try:
             with stopwatch.stage("spec"):
                 state = _state(project, environment, options)
-                job = LockJob(project=project, environment=environment, state=state, stopwatch=stopwatch)
                 if state.solve or options.solve_anyway:
-                    jobs.append((job, project.spec(environment)))
+                    spec = project.spec(environment)
+                    # Of the spec as it is read now: it may have been saved again a moment ago.
+                    state = replace(state, digest=current_digest(project, spec))
+                    job = LockJob(project=project, environment=environment, state=state, stopwatch=stopwatch)
+                    jobs.append((job, spec))
                     continue
+                job = LockJob(project=project, environment=environment, state=state, stopwatch=stopwatch)
             if state.render:
                 outcomes[environment.name] = _render(job)
             else:

@@ -40,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _drop_output()
         return EXIT_BROKEN_PIPE
+    except KeyboardInterrupt:  # before or after the command itself
+        return EXIT_INTERRUPTED
     return status
 
 
@@ -48,7 +50,10 @@ def _nothing_to_do(args: list[str]) -> bool:
         return False
     from envsolver.cli.fast import up_to_date
 
-    return up_to_date(args)
+    try:
+        return up_to_date(args)
+    except OSError:  # such as a current folder that is gone: the ordinary way says so
+        return False
 
 
 def _run(args: list[str]) -> int:
