@@ -239,6 +239,56 @@ def test_a_run_killed_while_it_writes(tmp_path: Path) -> None:
         assert sum(data is not None for data in found.values()) >= min(lines, 50)
 
 
+def test_a_thread_writes_and_nobody_notices(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    with cache.writing_behind():
+        for turn in range(300):
+            for key in ("a", "b"):
+                cache.put("pages", key, f"{key} {turn}".encode() * 500)
+                assert cache.get("pages", key) == f"{key} {turn}".encode() * 500
+    for reader in (cache, Cache(tmp_path)):
+        assert [reader.get("pages", key) for key in "ab"] == [f"{key} 299".encode() * 500 for key in "ab"]
+    cache.put("pages", "c", b"as before")
+    assert Cache(tmp_path).get("pages", "c") == b"as before"
+
+
+def test_an_error_does_not_keep_the_thread_from_writing(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+
+    def interrupted() -> None:
+        with cache.writing_behind():
+            cache.put("pages", "key", b"data")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert Cache(tmp_path).get("pages", "key") == b"data"
+
+
+def test_the_thread_meets_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int, data: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    notes = Notes()
+    cache = Cache(tmp_path, notes)
+    with cache.writing_behind():
+        for key in range(20):
+            cache.put("pages", str(key), b"data")
+    assert entries(tmp_path) == []
+    assert notes.notes == [f"the cache {tmp_path} cannot be written (No space left on device); going on without it"]
+    monkeypatch.undo()
+    cache.put("pages", "key", b"data")
+    assert cache.get("pages", "key") is None, "one failure is enough for a run"
+
+
+def test_without_a_root_there_is_no_thread(tmp_path: Path) -> None:
+    cache = Cache(None)
+    with cache.writing_behind():
+        cache.put("pages", "key", b"data")
+        assert cache.get("pages", "key") is None
+
+
 def test_default_root() -> None:
     home = Path("/home/me")
     assert default_cache_root({"ENVSOLVER_CACHE_DIR": "/x", "XDG_CACHE_HOME": "/y"}, home) == Path("/x")

@@ -130,6 +130,7 @@ def test_a_hint_leads_to_the_host_that_the_reader_configured() -> None:
         ("git+ssh://git:secret@a.invalid/x.git", "git+ssh://a.invalid/x.git"),
         ("https://a.invalid/ä b/x%2B1.whl?a=b/?c d", "https://a.invalid/%C3%A4%20b/x%2B1.whl?a=b/?c%20d"),
         ("../wheels", "../wheels"),
+        ("git+file:///srv/x.git@main#subdirectory=a", "git+file:///srv/x.git@main#subdirectory=a"),
     ],
 )
 def test_urls_lose_their_credentials(url: str, public: str) -> None:

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from envsolver.lock.canonical import canonical, edge_key, file_key, scope
 from envsolver.lock.check import defects, summary
@@ -20,7 +20,7 @@ from envsolver.lock.model import (
     LockedRoot,
     LockedTarget,
 )
-from envsolver.lock.urls import path_hint, public_url
+from envsolver.lock.urls import path_hint, public_url, unsplit
 from envsolver.model.target import DEFAULT_GLIBC, DEFAULT_MACOS
 
 if TYPE_CHECKING:
@@ -246,7 +246,7 @@ def _repository(file: File) -> tuple[str, str]:
     path, at, commit = parts.path.rpartition("@")
     if not at:
         raise ValueError(f"{file.name}: the URL of a checkout must name the commit")
-    return urlunsplit(parts._replace(path=path)), commit
+    return unsplit(parts._replace(path=path)), commit
 
 
 def _indexes(indexes: Sequence[IndexSpec], resolutions: Sequence[Resolution]) -> tuple[LockedIndex, ...]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit, urlunsplit
 
-__all__ = ["path_hint", "public_url"]
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
+__all__ = ["path_hint", "public_url", "unsplit"]
 
 _PATH_CHARACTERS = "/%:@!$&'()*+,;=~-._"
 """What may stand in the path of a URL as it is (RFC 3986, 3.3); ``%`` begins what is encoded already."""
@@ -24,7 +28,13 @@ def public_url(url: str) -> str:
     path, query = parts.path, parts.query
     if parts.scheme:
         path, query = quote(path, safe=_PATH_CHARACTERS), quote(query, safe=_PATH_CHARACTERS + "?")
-    return urlunsplit(parts._replace(netloc=host, path=path, query=query, fragment="&".join(kept)))
+    return unsplit(parts._replace(netloc=host, path=path, query=query, fragment="&".join(kept)))
+
+
+def unsplit(parts: SplitResult) -> str:
+    """Put a URL together again. An empty host stays where urllib does not know the scheme (``git+file:///path``)."""
+    url = urlunsplit(parts)
+    return url.replace(":", "://", 1) if parts.scheme.startswith("git+") and not parts.netloc else url
 
 
 def path_hint(url: str) -> str | None:

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, TypeAlias
 
 from envsolver.model.errors import CacheError
 from envsolver.model.ports import NullProgress
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from envsolver.model.ports import Progress
 
@@ -25,6 +28,9 @@ __all__ = ["Cache", "default_cache_root"]
 
 _LAYOUT = "v1"
 _DIGEST_BYTES = 32
+
+_Place: TypeAlias = tuple[str, str]
+"""Folder and file name of an entry."""
 
 
 def default_cache_root(environ: Mapping[str, str], home: Path) -> Path:
@@ -53,7 +59,13 @@ class Cache:
         self._base = None if root is None else f"{root}{os.sep}{_LAYOUT}{os.sep}"
         self._progress = progress or NullProgress()
         self._writable = True
+        self._failure: OSError | None = None
         self._counter = 0
+        # Process ids come again, in containers at once: a run that was killed must not be in this one's way.
+        self._mark = os.urandom(6).hex()
+        self._queue: SimpleQueue[tuple[_Place, bytes] | None] | None = None
+        self._pending: dict[_Place, bytes] = {}
+        self._lock = threading.Lock()
 
     def root(self) -> Path | None:
         """Return the folder in use."""
@@ -63,10 +75,13 @@ class Cache:
         """Return what was put, or None."""
         if self._base is None:
             return None
-        folder, name = self._place(bucket, key)
+        place = self._place(bucket, key)
+        # What waits to be written is there already, for this process.
+        if (waiting := self._pending.get(place)) is not None:
+            return waiting[_DIGEST_BYTES:]
         try:
             # One open and one read: a warm run does this three hundred times.
-            descriptor = os.open(f"{folder}{os.sep}{name}", os.O_RDONLY | getattr(os, "O_BINARY", 0))
+            descriptor = os.open(f"{place[0]}{os.sep}{place[1]}", os.O_RDONLY | getattr(os, "O_BINARY", 0))
             try:
                 raw = _read_all(descriptor)
             finally:
@@ -78,29 +93,79 @@ class Cache:
 
     def put(self, bucket: str, key: str, data: bytes) -> None:
         """Keep data. A cache that cannot be written keeps nothing, says so once, and everything else goes on."""
-        if self._root is None or not self._writable:
+        if self._base is None or not self._writable:
+            self._tell()
             return
-        folder, name = self._place(bucket, key)
-        parts = (_checksum(key, data), data)
+        place, raw = self._place(bucket, key), _checksum(key, data) + data
+        if self._queue is None:
+            self._keep(place, raw)
+            self._tell()
+        else:
+            with self._lock:
+                self._pending[place] = raw
+            self._queue.put((place, raw))
+
+    @contextmanager
+    def writing_behind(self) -> Iterator[None]:
+        """Let a thread do the writing meanwhile; on leaving, everything has been written.
+
+        A cold run writes some hundred files, and its event loop has better things to do. A run that is killed loses
+        what the thread had not come to, as if it had been killed a little earlier.
+        """
+        if self._base is None:
+            yield
+            return
+        queue: SimpleQueue[tuple[_Place, bytes] | None] = SimpleQueue()
+        writer = threading.Thread(target=self._write_behind, args=(queue,), name="envsolver-cache", daemon=True)
+        self._queue = queue
+        writer.start()
+        try:
+            yield
+        finally:
+            self._queue = None
+            queue.put(None)
+            writer.join()
+            self._tell()
+
+    def _write_behind(self, queue: SimpleQueue[tuple[_Place, bytes] | None]) -> None:
+        while (entry := queue.get()) is not None:
+            place, raw = entry
+            if self._writable:
+                self._keep(place, raw)
+            with self._lock:
+                # Newer data for the same place stand further back in the queue.
+                if self._pending.get(place) is raw:
+                    del self._pending[place]
+
+    def _keep(self, place: _Place, raw: bytes) -> None:
         try:
             try:
-                self._write(folder, name, parts)
+                self._write(place, raw)
             except FileNotFoundError:
                 # The first entry of a folder; or another process has just emptied the cache.
-                self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-                Path(folder).mkdir(parents=True, exist_ok=True)
-                self._write(folder, name, parts)
+                folder = Path(place[0])
+                root = folder.parents[2]
+                root.mkdir(mode=0o700, parents=True, exist_ok=True)
+                folder.mkdir(parents=True, exist_ok=True)
+                self._write(place, raw)
         except OSError as error:
             self._writable = False
-            self._progress.note(f"the cache {self._root} cannot be written ({error.strerror}); going on without it")
+            self._failure = error
 
-    def _write(self, folder: str, name: str, parts: tuple[bytes, ...]) -> None:
+    def _tell(self) -> None:
+        """Say once that the cache cannot be written. Not from the writing thread: words are for the main one."""
+        if self._failure is not None:
+            reason, self._failure = self._failure.strerror, None
+            self._progress.note(f"the cache {self._root} cannot be written ({reason}); going on without it")
+
+    def _write(self, place: _Place, raw: bytes) -> None:
+        folder, name = place
         self._counter += 1
-        temporary = f"{folder}{os.sep}.{name[:16]}.{os.getpid()}.{id(self):x}.{self._counter}"
+        temporary = f"{folder}{os.sep}.{name[:16]}.{self._mark}.{self._counter}"
         try:
             # No fsync: after a power cut the checksum turns a half-written entry into a miss.
             with open(temporary, "xb", buffering=0) as file:  # noqa: PTH123 - a Path costs more than the open
-                _write_all(file.fileno(), parts)
+                _write_all(file.fileno(), raw)
             os.replace(temporary, f"{folder}{os.sep}{name}")  # noqa: PTH105 - as above
         except BaseException:
             # An interrupt as well: nothing half-done stays.
@@ -146,7 +211,7 @@ class Cache:
                 raise CacheError(f"cannot delete {error.filename or layout}: {error.strerror}") from error
         return freed - self.size()
 
-    def _place(self, bucket: str, key: str) -> tuple[str, str]:
+    def _place(self, bucket: str, key: str) -> _Place:
         # The key is hashed: it may be a URL, and no file name should tell which indexes somebody uses.
         name = sha256(key.encode()).hexdigest()
         return f"{self._base}{bucket}{os.sep}{name[:2]}", name[2:]
@@ -171,8 +236,7 @@ def _read_all(descriptor: int) -> bytes:
     return b"".join(chunks)
 
 
-def _write_all(descriptor: int, parts: tuple[bytes, ...]) -> None:
-    for part in parts:
-        view = memoryview(part)
-        while view:
-            view = view[os.write(descriptor, view) :]
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]

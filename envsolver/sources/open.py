@@ -111,7 +111,6 @@ class Session:
             metadata=self._metadata,
             digests=self._digests,
             direct=self._direct_page,
-            offline=self._offline,
             known_names=[_name_in(requirement.text) for requirement in spec.requirements],
         )
 
@@ -168,10 +167,11 @@ async def open_session(settings: SourceSettings, progress: Progress | None = Non
     """
     session = Session(settings, progress or NullProgress())
     async with session.http:
-        try:
-            yield session
-        finally:
-            await session.close()
+        with session.cache.writing_behind():
+            try:
+                yield session
+            finally:
+                await session.close()
 
 
 def load_frozen(path: Path, project_root: Path, named_by: str) -> FrozenIndex:
