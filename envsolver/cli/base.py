@@ -164,7 +164,7 @@ def _format_options(cmd: click.Command, ctx: click.Context, formatter: click.Hel
     shared: list[tuple[str, str]] = []
     for param in cmd.get_params(ctx):
         record = param.get_help_record(ctx)
-        if record is not None:
+        if record is not None and isinstance(param, click.Option):  # arguments stand in the usage line
             (shared if param is general or param.name in COMMON_NAMES else own).append(record)
     for title, records in (("Options", own), ("Common options", shared)):
         if records:

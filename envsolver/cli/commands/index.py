@@ -39,7 +39,7 @@ def freeze(ui: Ui, alias: str, *, packages: tuple[str, ...], every_file: bool, o
     """Record a live index in a file that serves instead of it.
 
     Records digests, sizes and requirements of the packages that specs bind to ALIAS. A spec uses the record where its
-    index says `frozen: FILE`: locks can then be made and checked without the index, and never change because of it.
+    index says `frozen: FILE`: locks can then be made and checked without the index.
     """
     if ui.common.offline:
         raise click.UsageError("to record an index takes the network: leave out --offline")
