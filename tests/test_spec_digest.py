@@ -54,6 +54,10 @@ def digest(project: Path, text: str, name: str = "env") -> str:
         ("dev: [pytest], docs: [sphinx]", "docs: [sphinx], dev: [pytest]"),
         ("exclusive: [[dev, docs]]\n", ""),
         ("2023-03-09", "2023-03-10"),
+        ("as-of", "implied-bounds: off\nas-of"),
+        ("as-of", "implied-bounds: 90d\nas-of"),  # a later version may have another default
+        ("as-of", "implied-bounds: {packages: {numpy: off}}\nas-of"),
+        ("as-of", "rules: {ignore: [{id: A, reason: r}]}\nas-of"),
     ],
 )
 def test_what_counts(tmp_path: Path, old: str, new: str) -> None:
@@ -76,6 +80,7 @@ def test_what_counts(tmp_path: Path, old: str, new: str) -> None:
         ("cuda: 11.6,", "cuda: 11.6, backend: cuda,"),
         ("docs: [sphinx]", "docs: {requirements: [sphinx], description: d, build-notes: n, imports: [sphinx]}"),
         ("python", "title: t\ndescription: d\nstatus: preview\naliases: [x]\nbase-image: i\npython"),
+        ("python", "implied-bounds: {}\nrules: {ignore: []}\npython"),
         ("python", "imports: [torch]\nnotes: [{subject: s, text: t}]\nlabels: {a: b}\npython"),
     ],
 )
@@ -98,6 +103,22 @@ def test_frozen_files_count_by_content(tmp_path: Path) -> None:
     digests = {inputs_digest(spec), inputs_digest(spec, {"a": "1"}), inputs_digest(spec, {"a": "2"})}
     assert len(digests) == 3
     assert inputs_digest(spec, {"a": "1", "unknown": "2"}) == inputs_digest(spec, {"a": "1"})
+
+
+def test_why_a_rule_is_ignored_counts_because_the_lock_says_it(tmp_path: Path) -> None:
+    ignored = "rules: {ignore: [{id: A, reason: r}, {id: B, reason: r}]}\n"
+    before = digest(tmp_path, BASE + ignored)
+    for old, new in {"reason: r}]": "reason: s}]", "reason: r}]}": "reason: r, until: 2027-01-01}]}"}.items():
+        assert digest(tmp_path, BASE + ignored.replace(old, new)) != before
+    assert digest(tmp_path, BASE + "rules: {ignore: [{reason: r, id: B}, {id: A, reason: r}]}\n") == before
+
+
+def test_rule_files_count_by_content(tmp_path: Path) -> None:
+    write_specs(tmp_path, env=BASE)
+    spec = load(tmp_path)
+    files: list[dict[str, str]] = [{}, {"rules/a.toml": "1"}, {"rules/a.toml": "2"}, {"rules/b.toml": "1"}]
+    assert len({inputs_digest(spec, rule_files=one) for one in files}) == 4
+    assert inputs_digest(spec, rule_files={}) == inputs_digest(spec)
 
 
 def test_it_stays_the_same_from_release_to_release(tmp_path: Path) -> None:

@@ -10,7 +10,17 @@ import pytest
 
 from envsolver.model.errors import FileError
 from envsolver.model.origin import Origin
-from envsolver.model.spec import GpuAllow, GpuSpec, GroupSpec, ImportCheck, IndexSpec, Note, SystemSpec
+from envsolver.model.spec import (
+    GpuAllow,
+    GpuSpec,
+    GroupSpec,
+    IgnoredRule,
+    ImpliedBoundsSpec,
+    ImportCheck,
+    IndexSpec,
+    Note,
+    SystemSpec,
+)
 from envsolver.model.target import Target
 from envsolver.spec.catalogue import catalogue
 from envsolver.spec.load import load_spec
@@ -65,6 +75,8 @@ FULL = """\
     imports: [torch, numpy]
     notes: [{subject: MSCCL, text: no package}]
     labels: {team: vision, year: 2023}
+    implied-bounds: {horizon: 180d, packages: {NumPy: off, torch: 30d}}
+    rules: {ignore: [{id: TORCH-NUMPY2, reason: own build, until: 2027-03-01}]}
     """
 
 
@@ -118,7 +130,27 @@ def test_every_key(tmp_path: Path) -> None:
     )
     assert spec.notes == (Note(subject="MSCCL", text="no package", origin=Origin(path, 44)),)
     assert spec.extra == {"team": "vision", "year": "2023"}
+    assert spec.implied_bounds == ImpliedBoundsSpec(horizon=180, packages={"numpy": "off", "torch": 30})
+    assert spec.ignored_rules == (
+        IgnoredRule(id="TORCH-NUMPY2", reason="own build", origin=Origin(path, 47), until="2027-03-01"),
+    )
     assert spec.files == (path,)
+
+
+@pytest.mark.parametrize(
+    ("written", "meaning"),
+    [
+        ("off", ImpliedBoundsSpec(horizon="off")),
+        ("false", ImpliedBoundsSpec(horizon="off")),
+        ("'180d'", ImpliedBoundsSpec(horizon=180)),
+        ("{horizon: off}", ImpliedBoundsSpec(horizon="off")),
+        ("{packages: {a: 9d}}", ImpliedBoundsSpec(packages={"a": 9})),
+        ("{}", ImpliedBoundsSpec()),
+    ],
+)
+def test_implied_bounds(tmp_path: Path, written: str, meaning: ImpliedBoundsSpec) -> None:
+    write_specs(tmp_path, env=f"{MINIMAL}implied-bounds: {written}\n")
+    assert load(tmp_path).implied_bounds == meaning
 
 
 def test_systems_and_targets(tmp_path: Path) -> None:
@@ -178,7 +210,7 @@ def test_as_of(tmp_path: Path, written: str, instant: str) -> None:
         ("dependencies: [x]", "unknown key 'dependencies' (did you mean 'pip'?)"),
         ("zzz: 1", "unknown key 'zzz' (known: name, extends,"),
         ("conda: [python]", "the key 'conda' is not supported yet"),
-        ("rules: []", "the key 'rules' is not supported yet"),
+        ("build: x", "the key 'build' is not supported yet"),
         ("name: other", "name is 'other', but the file is called 'env'"),
         ("status: aktive", "status: expected a status, found 'aktive' (did you mean 'supported'?"),
         ("title: [a]", "title: expected a text, found a list"),
@@ -202,6 +234,21 @@ def test_as_of(tmp_path: Path, written: str, instant: str) -> None:
         ("as-of: 30 days", "as-of: expected a date (2023-03-09) or an instant"),
         ("as-of: 2023-02-30", "found '2023-02-30'"),
         ("as-of: 2023-03-09T10:00:00", "(add the time zone: Z or +00:00)"),
+        ("implied-bounds: 180", "implied-bounds: expected a horizon such as 180d, found '180' (write 180d)"),
+        ("implied-bounds: 3 days", "found '3 days' (write 3d)"),
+        ("implied-bounds: on", "implied-bounds: expected off, or days such as 180d, found 'on'"),
+        ("implied-bounds: 0d", "found '0d'"),
+        ("implied-bounds:", "implied-bounds: expected off, a horizon such as 180d, or a mapping, found nothing"),
+        ("implied-bounds: {numpy: off}", "unknown key 'numpy' under 'implied-bounds' (known: horizon, packages)"),
+        ("implied-bounds: {packages: [numpy]}", "expected a mapping from packages to horizons, found a list"),
+        ("implied-bounds: {packages: {numpy: 1}}", "implied-bounds.packages.numpy: expected a horizon such as 180d"),
+        ("horizon: off", "unknown key 'horizon' (did you mean 'implied-bounds'?)"),
+        ("rules: [A]", "rules: expected a mapping with ignore, found a list"),
+        ("rules: {ignore: [A]}", "rules.ignore[0]: expected a mapping with id and reason, found 'A'"),
+        ("rules: {ignore: [{id: A}]}", "rules.ignore[0].reason is missing"),
+        ("rules: {ignore: [{id: torch_numpy2, reason: r}]}", "found 'torch_numpy2' (write TORCH-NUMPY2)"),
+        ("rules: {ignore: [{id: A, reason: r, until: 2027-02-29}]}", "expected a date such as 2027-03-01, found"),
+        ("rules: {ignore: [{id: A, reason: r}, {id: A, reason: s}]}", "A is ignored in specs/env.yaml:4 already"),
         ("imports: [torch-ort]", "imports[0]: expected the name of a module, found 'torch-ort'"),
         ("notes: [{subject: x}]", "notes[0].text is missing"),
         ("base-image: a b", "base-image: expected the name of an image, found 'a b'"),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from envsolver.model.spec import ImpliedBoundsSpec
 from tests.support.specs import load, messages, write_specs
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ BASE = """\
     imports: [torch]
     notes: [{subject: s, text: t}]
     labels: {team: base, kept: "yes"}
+    implied-bounds: {horizon: 180d, packages: {numpy: off}}
+    rules: {ignore: [{id: A, reason: r}]}
     """
 
 
@@ -56,6 +59,8 @@ def test_everything_applies(tmp_path: Path) -> None:
             imports: [scipy]
             notes: [{subject: s2, text: t2}]
             labels: {team: env}
+            implied-bounds: {horizon: 180d, packages: {torch: 30d, NumPy: "off"}}
+            rules: {ignore: [{id: B, reason: s}]}
             """,
     )
     spec = load(tmp_path)
@@ -86,6 +91,11 @@ def test_everything_applies(tmp_path: Path) -> None:
     assert [(check.group, check.module) for check in spec.imports] == [("", "torch"), ("", "scipy"), ("dev", "pytest")]
     assert [note.subject for note in spec.notes] == ["s", "s2"]
     assert spec.extra == {"team": "env", "kept": "yes"}
+    assert spec.implied_bounds == ImpliedBoundsSpec(horizon=180, packages={"numpy": "off", "torch": 30})
+    assert [(rule.id, str(rule.origin)) for rule in spec.ignored_rules] == [
+        ("A", "specs/_base.yaml:24"),
+        ("B", "specs/env.yaml:16"),
+    ]
     assert spec.files == ("specs/_base.yaml", "specs/env.yaml")
 
 
@@ -103,6 +113,12 @@ def test_what_describes_one_file_is_not_inherited(tmp_path: Path) -> None:
         ("system: {glibc: 2.35}", "system.glibc is '2.35' here and '2.31' in specs/_base.yaml:7", "system.glibc"),
         ("gpu: {driver: '600.1'}", "gpu.driver is '600.1' here and '510.39.01' in specs/_base.yaml:10", "gpu.driver"),
         ("gpu: {cuda: 11.7}", "gpu.cuda is '11.7' here and '11.6' in specs/_base.yaml:9", "gpu.cuda"),
+        ("implied-bounds: off", "horizon is 'off' here and '180d' in specs/_base.yaml:23", "implied-bounds.horizon"),
+        (
+            "implied-bounds: {packages: {numpy: 9d}}",
+            "implied-bounds.packages.numpy is '9d' here and 'off' in specs/_base.yaml:23",
+            "implied-bounds.packages.numpy",
+        ),
         ("indexes: {pytorch: {url: w}}", "indexes.pytorch: url is 'w' here and 'https://h/whl' in", "indexes.pytorch"),
     ],
 )
@@ -115,6 +131,16 @@ def test_contradictions_must_be_meant(tmp_path: Path, line: str, said: str, addr
     assert said in message
     assert message.endswith(f"(to have this one, add 'replace: [{address}]')")
     load(tmp_path, "meant")
+
+
+def test_a_rule_is_ignored_once(tmp_path: Path) -> None:
+    line = "rules: {ignore: [{id: A, reason: other}]}"
+    write_specs(
+        tmp_path, _base=BASE, env=f"extends: _base\n{line}\n", meant=f"extends: _base\n{line}\nreplace: [rules.ignore]"
+    )
+    (message,) = messages(tmp_path)
+    assert message.startswith("specs/env.yaml:2: rules: A is ignored in specs/_base.yaml:24 already (say it once")
+    assert [rule.reason for rule in load(tmp_path, "meant").ignored_rules] == ["other"]
 
 
 def test_to_say_the_same_is_no_contradiction(tmp_path: Path) -> None:

@@ -30,6 +30,8 @@ VALID: dict[str, Any] = {
     "exclusive": [["dev", "docs"]],
     "notes": [{"subject": "s", "text": "t"}],
     "labels": {"a": "b"},
+    "implied-bounds": {"horizon": "180d", "packages": {"numpy": "off"}},
+    "rules": {"ignore": [{"id": "TORCH-NUMPY2", "reason": "r", "until": "2027-03-01"}]},
 }
 
 
@@ -63,6 +65,14 @@ def loads(data: Any, folder: Path) -> bool:
 def test_the_valid_one(tmp_path: Path, validator: jsonschema.Draft202012Validator) -> None:
     validator.validate(VALID)
     assert loads(VALID, tmp_path)
+
+
+@pytest.mark.parametrize("value", ["off", False, "9d", True, "on", 9, {"horizon": False}, {"packages": {"a": False}}])
+def test_off_as_tools_read_it_that_see_a_boolean(
+    value: object, tmp_path: Path, validator: jsonschema.Draft202012Validator
+) -> None:
+    data = {**VALID, "implied-bounds": value}
+    assert validator.is_valid(data) is loads(data, tmp_path)
 
 
 def _broken(value: Any) -> list[Any]:

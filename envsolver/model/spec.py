@@ -15,6 +15,9 @@ __all__ = [
     "GpuAllow",
     "GpuSpec",
     "GroupSpec",
+    "Horizon",
+    "IgnoredRule",
+    "ImpliedBoundsSpec",
     "ImportCheck",
     "IndexSpec",
     "Note",
@@ -29,6 +32,8 @@ BASE_GROUP = ""
 
 Status = Literal["supported", "preview", "deprecated", "removed"]
 Backend = Literal["cuda", "rocm", "cpu"]
+Horizon = int | Literal["off"]
+"""Days for which a release may be newer than what requires it; ``off``: any release may."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +133,34 @@ class ImportCheck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ImpliedBoundsSpec:
+    """What the spec says of the versions that came long after the packages that require them.
+
+    Attributes:
+        horizon: for all packages; None: the default.
+        packages: canonical name of a required project → the horizon for requirements on it.
+    """
+
+    horizon: Horizon | None = None
+    packages: dict[str, Horizon] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IgnoredRule:
+    """A rule that is switched off.
+
+    Attributes:
+        id: of the rule; whether there is one is not known here.
+        until: the day (``2027-03-01``) from which on the exception is to be looked at again, or None.
+    """
+
+    id: str
+    reason: str
+    origin: Origin
+    until: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
     """Something a reader must know that is not a requirement, such as a part that cannot be had from an index."""
 
@@ -169,6 +202,8 @@ class Spec:
     """Sets of groups of which at most one can be installed: they are solved apart."""
     as_of: str | None = None
     """RFC 3339 UTC instant; files uploaded later do not exist for the solver."""
+    implied_bounds: ImpliedBoundsSpec = field(default_factory=ImpliedBoundsSpec)
+    ignored_rules: tuple[IgnoredRule, ...] = ()
     base_image: str | None = None
     imports: tuple[ImportCheck, ...] = ()
     notes: tuple[Note, ...] = ()

@@ -10,6 +10,8 @@ from envsolver.model.spec import (
     GpuAllow,
     GpuSpec,
     GroupSpec,
+    IgnoredRule,
+    ImpliedBoundsSpec,
     ImportCheck,
     IndexSpec,
     Note,
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from envsolver.model.origin import Origin
-    from envsolver.model.spec import Backend, Status
+    from envsolver.model.spec import Backend, Horizon, Status
     from envsolver.spec.kinds import Field
     from envsolver.spec.values import Part
 
@@ -70,6 +72,8 @@ def build_spec(part: Part, name: str, files: Sequence[str], problems: list[Probl
         group_specs=tuple(_groups(part)),
         exclusive=tuple(_exclusive(part, problems)),
         as_of=_text(part, fields.AS_OF),
+        implied_bounds=_implied_bounds(part),
+        ignored_rules=tuple(_ignored_rules(part, problems)),
         base_image=_text(part, fields.BASE_IMAGE),
         imports=tuple(dict.fromkeys(_imports(part))),
         notes=tuple(_notes(part)),
@@ -182,6 +186,44 @@ def _exclusive(part: Part, problems: list[Problem]) -> Iterator[tuple[str, ...]]
         if len(set(names)) < len(names):
             problems.append(Problem("exclusive: a group cannot exclude itself", listed.origin))
         yield tuple(names)
+
+
+# Implied bounds and rules
+
+
+def _implied_bounds(part: Part) -> ImpliedBoundsSpec:
+    bounds = part.get(fields.IMPLIED_BOUNDS)
+    if bounds is None:
+        return ImpliedBoundsSpec()
+    horizon, horizons = bounds.get(fields.HORIZON), bounds.get(fields.HORIZONS)
+    return ImpliedBoundsSpec(
+        horizon=_horizon(horizon) if horizon else None,
+        packages={name: _horizon(days) for name, days in horizons.value.items()} if horizons else {},
+    )
+
+
+def _horizon(written: Located[str]) -> Horizon:
+    return "off" if written.value == "off" else int(written.value.removesuffix("d"))
+
+
+def _ignored_rules(part: Part, problems: list[Problem]) -> Iterator[IgnoredRule]:
+    rules = part.get(fields.RULES)
+    seen: dict[str, Origin] = {}
+    for item in _items(rules, fields.IGNORE) if rules else ():
+        rule = _text(item, fields.RULE_ID)
+        if rule is None:
+            continue
+        if rule in seen:
+            hint = "say it once, or add 'replace: [rules.ignore]' to have this list alone"
+            problems.append(Problem(f"rules: {rule} is ignored in {seen[rule]} already", item.origin, hint))
+            continue
+        seen[rule] = item.origin
+        yield IgnoredRule(
+            id=rule,
+            reason=_text(item, fields.RULE_REASON) or "",
+            origin=item.origin,
+            until=_text(item, fields.UNTIL),
+        )
 
 
 # System and GPU

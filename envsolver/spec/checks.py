@@ -13,6 +13,7 @@ from envsolver.spec.values import Complaint
 __all__ = [
     "as_of",
     "constraint",
+    "day",
     "index_alias",
     "index_url",
     "normalise_as_of",
@@ -208,6 +209,17 @@ def as_of(text: str) -> Complaint | None:
         return Complaint(f"{expected}, found {text!r}", "a lock must not depend on the day that it is made")
     if moment is None:
         return Complaint(f"{expected}, found {text!r}", "add the time zone: Z or +00:00")
+    return None
+
+
+def day(text: str) -> Complaint | None:
+    """Refuse what looks like a date and is none."""
+    from datetime import date
+
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return Complaint(f"expected a date such as 2027-03-01, found {text!r}")
     return None
 
 

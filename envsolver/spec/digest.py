@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from envsolver.model.spec import IndexSpec, Spec, SpecRequirement, SystemSpec
+    from envsolver.model.spec import ImpliedBoundsSpec, IndexSpec, Spec, SpecRequirement, SystemSpec
 
 __all__ = ["DIGEST_VERSION", "inputs_digest"]
 
@@ -15,8 +15,13 @@ DIGEST_VERSION = 1
 """Changes with the meaning of the digest, so that no two meanings can be taken for each other."""
 
 
-def inputs_digest(spec: Spec, frozen: Mapping[str, str] | None = None) -> str:
+def inputs_digest(
+    spec: Spec, frozen: Mapping[str, str] | None = None, rule_files: Mapping[str, str] | None = None
+) -> str:
     """Return the sha256 (hex) of what the lock of a spec depends on.
+
+    What envsolver itself knows does not count: neither its rules nor its defaults. So a newer version of it, with more
+    knowledge or another horizon, leaves every lock as it is.
 
     Titles, notes, reasons, comments, lines, import checks, the base image and the name of the operating system do not
     count, nor does the order of what has none: constraints, overrides, packages of an index. The order of requirements,
@@ -25,6 +30,7 @@ def inputs_digest(spec: Spec, frozen: Mapping[str, str] | None = None) -> str:
     Args:
         spec: the spec, with its bases applied.
         frozen: index alias → sha256 of the frozen file that serves in its place.
+        rule_files: path → sha256 of the project's own rule files.
     """
     import hashlib
     import json
@@ -42,9 +48,21 @@ def inputs_digest(spec: Spec, frozen: Mapping[str, str] | None = None) -> str:
         "groups": spec.groups,
         "exclusive": sorted(sorted(names) for names in spec.exclusive),
         "as-of": spec.as_of,
+        # Only where they say something: specs that do not use these keys have the digest that they always had.
+        **_written("implied-bounds", _implied_bounds(spec.implied_bounds)),
+        **_written("ignored-rules", sorted([rule.id, rule.reason, rule.until] for rule in spec.ignored_rules)),
+        **_written("rule-files", dict(rule_files or {})),
     }
     canonical = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode("utf-8")).hexdigest()
+
+
+def _written(key: str, value: Any) -> dict[str, Any]:
+    return {key: value} if value else {}
+
+
+def _implied_bounds(bounds: ImpliedBoundsSpec) -> dict[str, Any]:
+    return {**_written("horizon", bounds.horizon), **_written("packages", bounds.packages)}
 
 
 def _text(requirement: SpecRequirement) -> str:

@@ -23,6 +23,7 @@ NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _BASE_NAME_PATTERN = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 _PYTHON_PATTERN = rf"(?:{'|'.join(map(re.escape, LATEST_PATCH))})(?:\.\d+)?"
 _GROUP_PATTERN = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+_RULE_PATTERN = r"[A-Z][A-Z0-9]*(?:-[A-Z0-9]+)*"
 
 _PLATFORM_SYNONYMS = {
     "linux": "linux-64",
@@ -240,6 +241,64 @@ GROUP_IMPORTS: Field[Located[tuple[Located[str], ...]]] = Field(
     "imports", _IMPORTS, "Modules that must be importable where the group is installed.", merge=Merge.ADD
 )
 
+# Implied bounds and rules
+
+
+def _horizon(text: str) -> Complaint | None:
+    bare = re.fullmatch(r"(\d+) *(?:days?)?", text)
+    if bare and int(bare[1]):
+        return Complaint(f"expected a horizon such as 180d, found {text!r}", f"write {int(bare[1])}d")
+    return None
+
+
+_HORIZON = _line(
+    "off, or days such as 180d",
+    r"off|false|[1-9]\d{0,4}d",
+    check=_horizon,
+    normalise=lambda text: "off" if text == "false" else text,
+    falsy=True,
+)
+HORIZON: Field[Located[str]] = Field(
+    "horizon",
+    _HORIZON,
+    "For all packages: `off`, or so many days. Left out: 90d.",
+    example="180d",
+)
+HORIZONS: Field[Located[dict[str, Located[str]]]] = Field(
+    "packages",
+    Table(_PROJECT, _HORIZON, "a mapping from packages to horizons", same_key=Merge.AGREE),
+    "For requirements on single packages.",
+    merge=Merge.DEEP,
+    example='{numpy: "off", torch: 180d}',
+)
+
+
+def _rule_id(text: str) -> Complaint | None:
+    upper = re.sub(r"[\s_]", "-", text).upper()
+    if upper != text and re.fullmatch(_RULE_PATTERN, upper):
+        return Complaint(f"expected the id of a rule, found {text!r}", f"write {upper}")
+    return None
+
+
+RULE_ID: Field[Located[str]] = Field(
+    "id", _line("the id of a rule such as TORCH-NUMPY2", _RULE_PATTERN, check=_rule_id), "The rule.", required=True
+)
+RULE_REASON: Field[Located[str]] = Field(
+    "reason", _PROSE, "Why it does not hold here. The lock records it.", required=True
+)
+UNTIL: Field[Located[str]] = Field(
+    "until",
+    _line("a date such as 2027-03-01", r"\d{4}-\d\d-\d\d", check=checks.day),
+    "From this day on `lock` reminds of the exception, which holds nevertheless.",
+)
+IGNORE: Field[Located[tuple[Part, ...]]] = Field(
+    "ignore",
+    ListOf(Record((RULE_ID, RULE_REASON, UNTIL), "a mapping with id and reason"), "a list of rules to ignore"),
+    "Rules that do not hold for this environment.",
+    merge=Merge.ADD,
+    also=("disable", "off", "skip"),
+)
+
 # Notes
 
 SUBJECT: Field[Located[str]] = Field("subject", Text("a text"), "What it is about.", required=True)
@@ -391,6 +450,22 @@ BASE_IMAGE: Field[Located[str]] = Field(
     merge=Merge.NEAREST,
     also=("image", "docker", "container"),
 )
+IMPLIED_BOUNDS: Field[Part] = Field(
+    "implied-bounds",
+    Record((HORIZON, HORIZONS), "off, a horizon such as 180d, or a mapping", shorthand=HORIZON),
+    "How much newer than a package the releases may be that it requires without saying up to which version. What the"
+    " spec itself requires is never bounded.",
+    merge=Merge.DEEP,
+    also=("upper-bounds", "bounds", "horizon"),
+    example="180d",
+)
+RULES: Field[Part] = Field(
+    "rules",
+    Record((IGNORE,), "a mapping with ignore"),
+    "What is known of packages beyond what they declare: the rules that envsolver ships, and those of the project in"
+    " `rules/*.toml` beside `specs/`.",
+    merge=Merge.DEEP,
+)
 IMPORTS: Field[Located[tuple[Located[str], ...]]] = Field(
     "imports", _IMPORTS, "Modules that must be importable in the built environment.", merge=Merge.ADD
 )
@@ -432,6 +507,8 @@ SPEC = Record(
         GROUPS,
         EXCLUSIVE,
         AS_OF,
+        IMPLIED_BOUNDS,
+        RULES,
         BASE_IMAGE,
         IMPORTS,
         NOTES,
@@ -442,7 +519,5 @@ SPEC = Record(
         "conda": _LATER,
         "channels": _LATER,
         "build": "say under a group's 'build-notes' what its source archives need",
-        "rules": "narrow versions under 'constraints'",
-        "implied-bounds": "narrow versions under 'constraints', or set 'as-of'",
     },
 )

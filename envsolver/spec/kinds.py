@@ -62,6 +62,7 @@ class Text(Kind[Located[str]]):
         validate: like ``check``, but may import much; left out where nothing has changed since the last lock.
         normalise: applied to an accepted text.
         numeric: other YAML tools may see a number here (``3.8``).
+        falsy: they may see a false here (``off``).
         lines: whether the text may have several lines.
     """
 
@@ -71,6 +72,7 @@ class Text(Kind[Located[str]]):
     validate: Callable[[str], Complaint | None] | None = None
     normalise: Callable[[str], str] | None = None
     numeric: bool = False
+    falsy: bool = False
     lines: bool = False
 
     def read(self, node: Node, reading: Reading, where: str) -> Located[str] | None:
@@ -105,7 +107,7 @@ class Text(Kind[Located[str]]):
             schema["pattern"] = f"^(?:{self.pattern})$"
         else:
             schema["minLength"] = 1
-        return schema
+        return {"anyOf": [schema, {"const": False}]} if self.falsy else schema
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -188,11 +190,16 @@ def _list_hint(node: Node) -> str | None:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Table(Kind["Located[dict[str, T]]"], Generic[T]):
-    """A mapping whose keys are names that the user chooses."""
+    """A mapping whose keys are names that the user chooses.
+
+    Attributes:
+        same_key: what becomes of a value that base and child both have, unless it is a mapping itself.
+    """
 
     key: Text
     value: Kind[T]
     expected: str
+    same_key: Merge = Merge.NEAREST
 
     def read(self, node: Node, reading: Reading, where: str) -> Located[dict[str, T]] | None:
         """See :meth:`Kind.read`."""
@@ -270,6 +277,8 @@ class Record(Kind[Part]):
     def _colon_hint(self, node: MappingNode) -> str | None:
         """``- torch: ==1.13`` and ``- numpy>=1: reason`` are mappings to YAML, but were meant as texts."""
         if self.shorthand is None or not isinstance(self.shorthand.kind, Text) or len(node.entries) != 1:
+            return None
+        if not self.shorthand.required:  # a mapping without it makes sense
             return None
         key, value = node.entries[0]
         if key.text in self._by_key or not isinstance(value, ScalarNode):

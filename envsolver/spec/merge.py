@@ -207,11 +207,15 @@ def _deep(known: Field[Any], given: list[Any], contradictions: _Contradictions, 
         return _merge_records(known.kind, given, contradictions, f"{address}.")
     entries: dict[str, Any] = {}
     value_kind = known.kind.value if isinstance(known.kind, Table) else None
+    same_key = known.kind.same_key if isinstance(known.kind, Table) else Merge.NEAREST
     for table in given:
         for name, entry in table.value.items():
             if name in entries and isinstance(value_kind, Record):
                 inner = f"{address}.{name}: "
                 entries[name] = _merge_records(value_kind, [entries[name], entry], contradictions, inner)
+            elif name in entries:
+                both = [entries[name], entry]
+                entries[name] = _MERGERS[same_key](known, both, contradictions, f"{address}.{name}")
             else:
                 entries[name] = entry
     return Located(entries, given[0].origin)

@@ -56,6 +56,10 @@ _specs = _optional(
         st.fixed_dictionaries({"url": st.just("https://h/simple")}, optional={"frozen": st.just("x.json")}),
         max_size=2,
     ),
+    **{
+        "implied-bounds": st.just("180d") | st.fixed_dictionaries({}, optional={"packages": st.just({"a-b": "off"})}),
+        "rules": st.just({"ignore": []}),
+    },
     labels=st.dictionaries(st.sampled_from(["k", "l"]), st.sampled_from(["1", "two"]), max_size=2),
 )
 """Specs that never contradict each other: what must agree has one value."""
