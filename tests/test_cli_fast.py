@@ -32,6 +32,15 @@ SPEC = """\
     """
 BASE = 'python: "3.11"\n'
 PYPROJECT = '[project]\nname = "mine"\nversion = "1"\ndependencies = ["lib"]\n'
+RULES = """\
+[[rule]]
+id = "OWN-LIB"
+title = "lib imports six"
+when = "lib"
+requires = "six"
+strength = "hard"
+sources = "seen"
+"""
 FROZEN = dumps(FrozenIndex(url="https://index.invalid/simple/", files=()))
 
 
@@ -43,12 +52,15 @@ def cli(
     monkeypatch.chdir(tmp_path)
     publish(default_index, "app", "1.0", "lib")
     publish(default_index, "lib", "1.0")
+    publish(default_index, "six", "1.0")
     line = CommandLine(tmp_path, capsys)
     line.spec("_base", BASE)
     line.spec("a", SPEC)
     line.spec("b", BASE + "platforms: [linux-64]\npip: [lib]\n")
     (tmp_path / "pyproject.toml").write_text(PYPROJECT, encoding="utf-8")
     (tmp_path / "specs" / "frozen.json").write_text(FROZEN, encoding="utf-8")
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "own.toml").write_text(RULES, encoding="utf-8")
     done = line("lock", "--all")
     assert done.status == 0, done.err
     assert line("lock", "--all").err == "a is up to date\nb is up to date\n"
@@ -141,6 +153,9 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "lock gone": lambda root: (root / "locks" / "a.lock.toml").unlink(),
     "requirements": lambda root: touch(root / "locks" / "a.requirements.txt", "==1.0", "==2.0"),
     "second file of that name": lambda root: (root / "specs" / "a.yml").write_text(BASE, encoding="utf-8"),
+    "own rules": lambda root: touch(root / "rules" / "own.toml", "six", "seven"),
+    "more own rules": lambda root: (root / "rules" / "more.toml").write_text("# none\n", encoding="utf-8"),
+    "own rules gone": lambda root: (root / "rules" / "own.toml").unlink(),
     "spec gone": lambda root: (root / "specs" / "a.yaml").unlink(),
 }
 

@@ -82,6 +82,7 @@ def remember(project: Project, environment: Environment) -> None:
     Everything is looked at once more between two readings of the bytes: a file that changes in the meantime must not
     get into a stamp with an answer that was true of its old content.
     """
+    from envsolver.app.rulefiles import rule_files
     from envsolver.app.stamps import SPECS, stamp, stamped_files
 
     if environment.path.parent != project.root / SPECS:
@@ -89,6 +90,7 @@ def remember(project: Project, environment: Environment) -> None:
     spec = project.spec(environment, validate=False)
     looked_at = [
         *spec.files,
+        *map(project.relative, rule_files(project)),
         *(project.relative(_frozen_path(project, index)) for index in spec.indexes if index.frozen),
         project.relative(project.lock_path(environment.name)),
         project.relative(project.requirements_path(environment.name)),
@@ -101,16 +103,18 @@ def remember(project: Project, environment: Environment) -> None:
 
 
 def current_digest(project: Project, spec: Spec) -> str:
-    """Return the digest of a spec and of the frozen indexes that it names.
+    """Return the digest of a spec, of the frozen indexes that it names, and of the project's own rules.
 
     Raises:
-        FileError: a frozen index cannot be read.
+        FileError: a frozen index or a rule file cannot be read.
     """
+    from envsolver.app.rulefiles import rule_digests
     from envsolver.spec.digest import inputs_digest
 
     frozen = {index.alias: index for index in spec.indexes if index.frozen}
+    rules = rule_digests(project)
     if not frozen:
-        return inputs_digest(spec)
+        return inputs_digest(spec, rule_files=rules)
     import hashlib
 
     digests = {}
@@ -124,7 +128,7 @@ def current_digest(project: Project, spec: Spec) -> str:
                 f"{index.origin}: index {alias!r}: {project.relative(path)} cannot be read: {reason}",
                 hint=f"`envsolver index freeze {alias}` records the index",
             ) from error
-    return inputs_digest(spec, digests)
+    return inputs_digest(spec, digests, rules)
 
 
 def _frozen_path(project: Project, index: IndexSpec) -> Path:

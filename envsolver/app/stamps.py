@@ -20,10 +20,13 @@ from envsolver.sources.cache import Cache, default_cache_root
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["SPECS", "environment_files", "is_stamped", "nearest_project", "stamp", "stamped_files"]
+__all__ = ["RULES", "SPECS", "environment_files", "is_stamped", "nearest_project", "stamp", "stamped_files"]
 
 SPECS = "specs"
 """The folder of specs, as everywhere; not imported, to keep this module light. A test compares."""
+RULES = "rules"
+"""The folder of the project's own rules; it need not be there."""
+_FOLDERS = (f"{SPECS}/", f"{RULES}/")
 _BUCKET = "fresh"
 
 
@@ -63,22 +66,30 @@ def stamp(root: Path, name: str, content: str) -> None:
 
 
 def stamped_files(root: Path, files: Iterable[str]) -> str | None:
-    """Return a line with digest and path for each file, and one for the names in ``specs/``; None if one is missing.
+    """Return a line with digest and path for each file, and for the names in the folders; None if a file is missing.
 
-    The names count because a new file can take the place of another one: ``extends`` looks for two suffixes.
+    The names count because a new file can take the place of another one: ``extends`` looks for two suffixes. And all
+    files of rules count.
 
     Args:
         root: against which the paths stand.
-        files: paths; the entry ``specs/`` stands for the folder.
+        files: paths; ``specs/`` and ``rules/`` stand for the folders.
     """
     lines = []
-    for path in dict.fromkeys([*files, f"{SPECS}/"]):
+    for path in dict.fromkeys([*files, *_FOLDERS]):
         try:
-            data = "\n".join(sorted(os.listdir(root / path))).encode() if path == f"{SPECS}/" else _read(root / path)  # noqa: PTH208 - as above
+            data = _names(root / path) if path in _FOLDERS else _read(root / path)
         except OSError:
             return None
         lines.append(f"{sha256(data).hexdigest()} {path}\n")
     return "".join(lines)
+
+
+def _names(folder: Path) -> bytes:
+    try:
+        return "\n".join(sorted(os.listdir(folder))).encode()  # noqa: PTH208 - as above
+    except FileNotFoundError:
+        return b""
 
 
 def _read(path: Path) -> bytes:
