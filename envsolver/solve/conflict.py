@@ -53,14 +53,7 @@ async def quick_explain(question: Question, background: list[Clause], clauses: l
 def hard_clauses(world: World) -> list[Clause]:
     """Return all clauses that cannot be dropped: the spec's own in its order, then those of packages, sorted."""
     asked = [Clause(kind="requirement", required=one.declared.name, asked=one) for one in world.roots]
-    of_packages = {
-        condition.clause
-        for name, position in world.known
-        if position in world.tables[name].enabled
-        for extra in ("", *world.extras.get(name, ()))
-        for condition in world.conditions(name, position, extra)
-        if not condition.clause.soft
-    }
+    of_packages = world.clauses(soft=False)
     # A constraint on what nobody requires takes part in nothing.
     required = {clause.required for clause in (*asked, *of_packages)}
     asked += [
@@ -68,7 +61,7 @@ def hard_clauses(world: World) -> list[Clause]:
         for one in world.constraints
         if one.declared.name in required and one.declared.name in world.tables
     ]
-    return asked + sorted(of_packages, key=lambda clause: clause.key)
+    return asked + of_packages
 
 
 class Question:

@@ -10,12 +10,14 @@ from envsolver.model.conflict import Reason
 from envsolver.model.errors import NoSolutionError
 from envsolver.solve.conflict import declared_in, minimal_conflict
 from envsolver.solve.intervals import each, intersect
+from envsolver.solve.requirements import parse
 from envsolver.solve.table import RuledOut
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from envsolver.model.candidate import Name
+    from envsolver.model.rule import RuleEffectKind
     from envsolver.solve.clauses import Asked, Clause
     from envsolver.solve.intervals import Intervals
     from envsolver.solve.requirements import Declared
@@ -55,11 +57,35 @@ def _reason(world: World, clause: Clause, core: Sequence[Clause]) -> Reason:
             text=written.text,
         )
     return Reason(
-        kind="package",
-        lines=tuple(_edge_lines(world, clause, core)),
+        kind="rule" if clause.kind == "rule" else "package",
+        lines=tuple(_rule_lines(world, clause, core) if clause.kind == "rule" else _edge_lines(world, clause, core)),
         project=clause.required,
         requirer=clause.requirer,
+        rule=clause.rule or None,
     )
+
+
+def _rule_lines(world: World, clause: Clause, core: Sequence[Clause]) -> list[str]:
+    """Say what a rule makes of the versions that the conflict admits."""
+    requirer = clause.requirer
+    if requirer is None:
+        return []
+    table = world.tables[requirer]
+    groups: dict[str, list[int]] = {}
+    for position in sorted(set(each(_admitted(world, requirer, core))) & table.enabled):
+        for effect in world.effects(requirer, position):
+            requirement = parse(effect.requirement)
+            if effect.rule == clause.rule and requirement.name == clause.required:
+                groups.setdefault(_effect_text(effect.kind, requirement), []).append(position)
+    return [f"{requirer} {_versions(table, at)} {text} (rule {clause.rule})" for text, at in groups.items()]
+
+
+def _effect_text(kind: RuleEffectKind, requirement: Declared) -> str:
+    if str(requirement.specifier) == "<0":
+        return f"cannot stand beside {requirement.name}"
+    if kind == "constrains":
+        return f"goes with {_requirement_text(requirement)} only"
+    return f"needs {_requirement_text(requirement)}"
 
 
 def _edge_lines(world: World, clause: Clause, core: Sequence[Clause]) -> list[str]:

@@ -163,6 +163,8 @@ class Refinement:
             dropped = await fewest_to_drop(self.world)
             if dropped is None:
                 return None
+            if dropped == self.world.dropped:
+                raise RuntimeError("the records and the clauses disagree")
             self.world.drop(dropped)
         return solution
 

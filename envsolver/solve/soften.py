@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from envsolver.solve.clauses import Clause
     from envsolver.solve.world import World
 
-__all__ = ["fewest_to_drop", "soft_clauses"]
+__all__ = ["fewest_to_drop"]
 
 
 async def fewest_to_drop(world: World) -> frozenset[Clause] | None:
@@ -26,7 +26,7 @@ async def fewest_to_drop(world: World) -> frozenset[Clause] | None:
 
     Those with a rule go last: a rule is known, a bound is a guess. None if there is no solution even without any.
     """
-    hard, soft = hard_clauses(world), soft_clauses(world)
+    hard, soft = hard_clauses(world), world.clauses(soft=True)
     question = Question(world, [*hard, *soft])
     if not await question.solvable(hard):
         return None
@@ -37,19 +37,6 @@ async def fewest_to_drop(world: World) -> frozenset[Clause] | None:
         if await question.solvable([*hard, *kept]):
             return dropped
         conflicts.append(await quick_explain(question, hard, kept))
-
-
-def soft_clauses(world: World) -> list[Clause]:
-    """Return all soft clauses, sorted."""
-    found = {
-        condition.clause
-        for name, position in world.known
-        if position in world.tables[name].enabled
-        for extra in ("", *world.extras.get(name, ()))
-        for condition in world.conditions(name, position, extra)
-        if condition.clause.soft
-    }
-    return sorted(found, key=lambda clause: clause.key)
 
 
 def _smallest_hitting_set(conflicts: Sequence[Sequence[Clause]]) -> frozenset[Clause]:

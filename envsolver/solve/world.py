@@ -123,7 +123,7 @@ class World:
             if (name, position) in self.known:
                 found.append(position)
                 continue
-            alike = (bisect_right(marks, position), *self._effects(name, position))
+            alike = (bisect_right(marks, position), *self.effects(name, position))
             if alike not in best or rank_of[position] > rank_of[best[alike]]:
                 best[alike] = position
         return [*found, *best.values()]
@@ -173,7 +173,7 @@ class World:
 
     def _ruled(self, name: Name, position: int, declared: list[Declared], extra: str) -> list[Declared]:
         """Return requirements as rules have them: some in place of what is declared, some in addition."""
-        effects = [effect for effect in self._effects(name, position) if effect.kind != "constrains"]
+        effects = [effect for effect in self.effects(name, position) if effect.kind != "constrains"]
         by_rule = [
             replace(parse(effect.requirement), rule=effect.rule, soft=not effect.hard)
             for effect in effects
@@ -188,7 +188,8 @@ class World:
         ]
         return [one for one in declared if one.name not in replaced] + added
 
-    def _effects(self, name: Name, position: int) -> Sequence[RuleEffect]:
+    def effects(self, name: Name, position: int) -> Sequence[RuleEffect]:
+        """Return what rules say of a version."""
         key = (name, position)
         if key not in self._ruling:
             version = self.tables[name].version(position)
@@ -223,7 +224,7 @@ class World:
 
     def _constraints_by_rule(self, name: Name, position: int) -> list[Condition]:
         found = []
-        for effect in self._effects(name, position):
+        for effect in self.effects(name, position):
             if effect.kind != "constrains":
                 continue
             declared = replace(parse(effect.requirement), rule=effect.rule, soft=not effect.hard)
@@ -235,6 +236,18 @@ class World:
                 # Nobody requires that project so far; if somebody does, these records have to be made again.
                 self._awaited.setdefault(declared.name, set()).add(name)
         return found
+
+    def clauses(self, *, soft: bool) -> list[Clause]:
+        """Return the soft (or the hard) clauses of all versions that can be chosen, sorted."""
+        found = {
+            condition.clause
+            for name, table in self.tables.items()
+            for position in table.enabled
+            for extra in ("", *self.extras.get(name, ()))
+            for condition in self.conditions(name, position, extra)
+            if condition.clause.soft == soft
+        }
+        return sorted(found, key=lambda clause: clause.key)
 
     def effective_requirements(self, name: Name, position: int, extra: str = "") -> list[Declared]:
         """Return the requirements of a known version without those that were dropped."""
