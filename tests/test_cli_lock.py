@@ -296,6 +296,12 @@ def test_check_goes_with_nothing_that_solves(cli: CommandLine) -> None:
         assert cli("lock", "a", "--check", option).status == 2
 
 
+def test_refresh_does_not_go_offline(cli: CommandLine) -> None:
+    done = cli("lock", "a", "--refresh", "--offline")
+    assert done.status == 2
+    assert "--offline does not go with it" in done.said
+
+
 # Several environments
 
 

@@ -16,6 +16,7 @@ from envsolver.sources.direct import DirectReferences
 from envsolver.sources.git import Git
 from envsolver.sources.http import HttpClient
 from envsolver.sources.metadata import MetadataReader
+from tests.support.cli import CommandLine, publish
 from tests.support.metadata import CountingBuilder
 from tests.support.packages import make_sdist, make_wheel, sha256
 
@@ -271,7 +272,7 @@ class TestRepositories:
         again = refer(file.url, builder, cache=tmp_path / "cache", offline=True)
         assert again[1:] == (file, metadata)
         assert len(builder.built) == 1
-        with pytest.raises(NetworkError, match="only a build .* this run is offline"):
+        with pytest.raises(NetworkError, match=r"only a build .* this run is offline"):
             refer(repository.url, FolderBuilder(), offline=True)
 
     def test_offline_a_remote_repository_is_not_asked(self) -> None:
@@ -351,3 +352,109 @@ class TestRepositories:
         with pytest.raises(MetadataUnusableError, match=reason) as caught:
             refer(url)
         assert "secret" not in str(caught.value)
+
+
+class TestLocked:
+    """Direct references through the command line: what a lock keeps of them, and what its exports say."""
+
+    @pytest.fixture
+    def cli(self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+        monkeypatch.chdir(tmp_path)
+        return CommandLine(tmp_path, capsys)
+
+    def spec(self, cli: CommandLine, *requirements: str) -> None:
+        lines = "".join(f"  - {requirement}\n" for requirement in requirements)
+        cli.spec("a", f'python: "3.8"\nplatforms: [linux-64]\npip:\n{lines}')
+
+    def relocked(self, cli: CommandLine, *args: str) -> bytes:
+        """Lock once more from nothing but the spec and the cache; return the lock."""
+        cli.lock_file("a").unlink()
+        done = cli("lock", "a", *args)
+        assert done.status == 0, done.err
+        return cli.lock_file("a").read_bytes()
+
+    def test_archives(self, cli: CommandLine, default_index: IndexServer) -> None:
+        wheel, sdist = make_wheel("demo", "1.0", requires=["lib<2"]), make_sdist("other", "3.0", requires=["lib"])
+        for version in ("1.0", "2.0"):
+            publish(default_index, "lib", version)
+        default_index.add(WHEEL, wheel, index="elsewhere")
+        (cli.root / "other-3.0.tar.gz").write_bytes(sdist)
+        url, path = default_index.file_url(WHEEL, "elsewhere"), (cli.root / "other-3.0.tar.gz").as_uri()
+        self.spec(cli, f"demo @ {url}", f"other @ {path}")
+        assert cli("lock", "a").status == 0
+        lock = cli.lock_file("a").read_bytes()
+        pylock = cli("export", "a", "--format", "pylock").out
+        for text in (lock.decode(), cli.requirements_file("a").read_text(encoding="utf-8"), pylock):
+            for expected in (url, path, sha256(wheel), sha256(sdist), "1.0"):
+                assert expected in text
+        default_index.stop()
+        assert self.relocked(cli, "--offline") == lock
+
+    def test_a_file_that_is_replaced_is_noticed(self, cli: CommandLine, default_index: IndexServer) -> None:
+        wheel, newer = make_wheel("demo", "1.0"), make_wheel("demo", "1.0", files={"demo.py": "other"})
+        default_index.add(WHEEL, wheel, index="elsewhere")
+        self.spec(cli, f"demo @ {default_index.file_url(WHEEL, 'elsewhere')}")
+        cli("lock", "a")
+        default_index.add(WHEEL, newer, index="elsewhere")
+        done = cli("lock", "a", "--refresh")
+        assert "rehashed, same version" in done.said
+        assert sha256(newer) in cli.requirements_file("a").read_text(encoding="utf-8")
+
+    def test_a_branch_stays_where_it_was_locked(
+        self, cli: CommandLine, repository: Repository, default_index: IndexServer
+    ) -> None:
+        publish(default_index, "six", "1.0")
+        first = repository.commit(**{"pyproject.toml": STATIC})
+        self.spec(cli, f"demo @ {repository.url}@main")
+        assert cli("lock", "a").status == 0
+        text = cli.lock_file("a").read_text(encoding="utf-8")
+        assert f'url = "{repository.url}"\ncommit = "{first}"' in text
+        second = repository.commit(**{"pyproject.toml": STATIC.replace("1.0", "1.1")})
+        self.spec(cli, f"demo @ {repository.url}@main", "six")
+        done = cli("lock", "a")
+        assert done.status == 0, done.err
+        assert first in cli.lock_file("a").read_text(encoding="utf-8")
+        assert "demo" not in done.said
+        pylock = cli("export", "a", "--format", "pylock").out
+        assert f'url = "{repository.folder.as_uri()}"\ncommit-id = "{first}"' in pylock
+        assert f"demo @ {repository.url}@{first}" in cli("export", "a", "--format", "constraints").out
+        # It moves where that is asked for, and where the spec names another branch.
+        assert cli("lock", "a", "--upgrade-package", "demo").status == 0
+        assert second in cli.lock_file("a").read_text(encoding="utf-8")
+        repository.git("branch", "old", first)
+        self.spec(cli, f"demo @ {repository.url}@old", "six")
+        assert cli("lock", "a").status == 0
+        assert first in cli.lock_file("a").read_text(encoding="utf-8")
+
+    def test_a_commit_that_is_locked_needs_no_repository(
+        self, cli: CommandLine, repository: Repository, default_index: IndexServer
+    ) -> None:
+        for name in ("six", "seven"):
+            publish(default_index, name, "1.0")
+        commit = repository.commit(**{"pyproject.toml": STATIC})
+        self.spec(cli, f"demo @ {repository.url}@main", "seven")
+        assert cli("lock", "a").status == 0
+        repository.folder.rename(repository.folder.with_name("gone"))
+        default_index.stop()
+        self.spec(cli, "seven", f"demo @ {repository.url}@main")
+        done = cli("lock", "a", "--offline")
+        assert done.status == 0, done.err
+        assert commit in cli.lock_file("a").read_text(encoding="utf-8")
+
+    def test_a_locked_commit_that_is_gone(
+        self, cli: CommandLine, repository: Repository, default_index: IndexServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        publish(default_index, "six", "1.0")
+        repository.commit(**{"pyproject.toml": STATIC})
+        self.spec(cli, f"demo @ {repository.url}@main")
+        assert cli("lock", "a").status == 0
+        before = cli.lock_file("a").read_bytes()
+        repository.git("commit", "--quiet", "--amend", "--message=another")
+        repository.git("reflog", "expire", "--expire=now", "--all")
+        repository.git("gc", "--quiet", "--prune=now")
+        monkeypatch.setenv("ENVSOLVER_CACHE_DIR", str(cli.root / "empty"))
+        done = cli("lock", "a", "--refresh")
+        assert done.status == 4
+        assert "--upgrade-package demo takes what main is now" in done.said
+        assert cli.lock_file("a").read_bytes() == before
+        assert cli("lock", "a", "--upgrade-package", "demo").status == 0

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING
 
+from envsolver.app.commits import kept_commits
 from envsolver.app.timing import TimedSource
 from envsolver.lock.build import build_lock
 from envsolver.model.candidate import normalize_name
@@ -85,8 +86,9 @@ async def solve_environment(
         EnvsolverError: as :func:`~envsolver.solve.resolve.resolve` does; of several platforms, the first one's.
     """
     forks = _forks(spec)
+    commits = kept_commits(spec, keep, moving)
     sources: dict[str, CandidateSource] = {
-        platform: TimedSource(session.source_for(spec, platform, project_root), stopwatch)
+        platform: TimedSource(session.source_for(spec, platform, project_root, commits=commits), stopwatch)
         for platform in spec.platforms
     }
 

@@ -94,8 +94,13 @@ class DirectReferences:
         self._git = git or Git()
         self._offline = offline
 
-    async def page(self, name: Name, url: str) -> Page:
+    async def page(self, name: Name, url: str, *, commit: str | None = None) -> Page:
         """Return a page with the one release that a reference points to.
+
+        Args:
+            name: of the project.
+            url: the reference.
+            commit: of a repository, taken in place of the branch or tag that the reference names.
 
         Its file carries the URL without credentials and without fragment, and the sha256 of its bytes; for a
         repository the URL carries the commit (``git+https://host/repo@COMMIT``), and ``subdirectory=`` if given.
@@ -107,7 +112,7 @@ class DirectReferences:
             FileError: git is needed and not there.
         """
         if urlsplit(url).scheme.startswith("git+"):
-            file, metadata = await self._of_repository(name, _repository(url))
+            file, metadata = await self._of_repository(name, _repository(url), commit)
         else:
             file, metadata = await self._of_archive(name, url)
         return _page(file, metadata)
@@ -134,15 +139,23 @@ class DirectReferences:
             declared = _built(await builder.metadata(file), file.name, file.filename, builder.interpreter)
         return _entry(declared)
 
-    async def _of_repository(self, name: Name, repository: _Repository) -> tuple[File, Metadata]:
-        revision = repository.revision
+    async def _of_repository(self, name: Name, repository: _Repository, kept: str | None) -> tuple[File, Metadata]:
+        revision = kept or repository.revision
         if not is_commit(revision):
             self._refuse_offline(repository)
             revision = await self._git.resolve(repository.url, revision) or revision
         known = self._remembered(_commit_key(repository, revision, name)) if is_commit(revision) else None
         if known is None:
             self._refuse_offline(repository)
-            commit, entry = await self._checked_out(name, repository, revision)
+            try:
+                commit, entry = await self._checked_out(name, repository, revision)
+            except NetworkError as error:
+                if kept is None or error.hint is not None:
+                    raise
+                hint = (
+                    f"the lock has commit {kept[:12]}; --upgrade-package {name} takes what {repository.revision} is now"
+                )
+                raise NetworkError(str(error), hint=hint) from error
         else:
             commit, entry = revision, known
         url = repository.pinned(commit)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -89,8 +90,22 @@ class Session:
         self._direct: DirectReferences | None = None
         self._direct_pages: SharedTasks[Page] = SharedTasks(background=0)
 
-    def source_for(self, spec: Spec, platform: str, project_root: Path) -> IndexSet:
+    def source_for(
+        self,
+        spec: Spec,
+        platform: str,
+        project_root: Path,
+        *,
+        commits: Mapping[tuple[Name, str], str] | None = None,
+    ) -> IndexSet:
         """Return the source of candidates of an environment on a platform.
+
+        Args:
+            spec: after ``extends``.
+            platform: one of the spec's.
+            project_root: against which the spec's paths are resolved.
+            commits: project and URL of references to git repositories → the commit to take, whatever their branch or
+                tag is today.
 
         Raises:
             FileError: a frozen index cannot be read.
@@ -110,7 +125,7 @@ class Session:
             pages=self._pages,
             metadata=self._metadata,
             digests=self._digests,
-            direct=self._direct_page,
+            direct=partial(self._direct_page, commits or {}),
             known_names=[_name_in(requirement.text) for requirement in spec.requirements],
         )
 
@@ -122,7 +137,7 @@ class Session:
         await self._reader.close()
         await self._digests.close()
 
-    async def _direct_page(self, name: Name, url: str) -> Page:
+    async def _direct_page(self, commits: Mapping[tuple[Name, str], str], name: Name, url: str) -> Page:
         if self._direct is None:
             from envsolver.sources.direct import DirectReferences
 
@@ -139,7 +154,8 @@ class Session:
             # The file that comes of it carries the URL without its credential. A URL that is none is not refused here.
             with suppress(ValueError):
                 self.http.credentials.register(url)
-        return await self._direct_pages.get((name, url), lambda: direct.page(name, url))
+        commit = commits.get((name, url))
+        return await self._direct_pages.get((name, url, commit), lambda: direct.page(name, url, commit=commit))
 
     def _bound(self, index: IndexSpec, project_root: Path) -> BoundIndex:
         url = self.http.credentials.register(_absolute(index.url, project_root), alias=index.alias)

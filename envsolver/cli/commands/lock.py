@@ -54,6 +54,8 @@ def lock(
     """
     if only_check and (refresh or upgrade or upgrade_packages):
         raise click.UsageError("--check solves nothing: --refresh and --upgrade do not go with it")
+    if refresh and ui.common.offline:
+        raise click.UsageError("--refresh asks the indexes again: --offline does not go with it")
     project = open_project(ui.common.project)
     heads = project.select(names, every=every)
     several = len(heads) > 1
