@@ -291,6 +291,26 @@ class TestNotAPage:
         assert caught.value.hint is not None
 
 
+    @pytest.mark.parametrize(
+        ("body", "page"),
+        [
+            ("<html><body>Please log in</body></html>", False),
+            ("<!DOCTYPE html><html><head><title>Portal</title></head><body><h1>Not found</h1></body></html>", False),
+            ("<html><body></body></html>", True),
+            ("<html><head><title>Links for demo</title></head><body><h1>Links for demo</h1></body></html>", True),
+            ("<html><body>Index of /x<a href='../'>Parent</a></body></html>", True),
+            ("<html><body><h1>My_Demo.Project</h1></body></html>", True),
+        ],
+    )
+    def test_a_page_without_links_names_its_project(self, body: str, page: bool) -> None:
+        project = "my-demo-project" if "Demo" in body else "demo"
+        if page:
+            assert parse_links(body.encode(), HTML, "https://index.example/x/", project=project) == []
+        else:
+            with pytest.raises(NetworkError, match="neither links to a file nor names demo"):
+                parse_links(body.encode(), HTML, "https://index.example/x/", project=project)
+
+
 class TestPages:
     def files(self, *names: str, name: str = "demo") -> Page:
         return page_of(json_page(*(json_file(each) for each in names)), name=name)

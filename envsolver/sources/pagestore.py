@@ -61,11 +61,12 @@ class _Entry(msgspec.Struct, array_like=True):
 
 @dataclass(frozen=True, slots=True)
 class _Codec(Generic[_T]):
-    """What becomes of a page: made from its links, kept as bytes."""
+    """What becomes of a page: made from its links, kept as bytes. ``project``: whose page, empty for all."""
 
     make: Callable[[list[Link]], _T]
     encode: Callable[[_T], bytes]
     decode: Callable[[msgspec.Raw], _T]
+    project: str = ""
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -127,7 +128,7 @@ class PageStore:
             links = [link for spelled, link in listing if spelled.startswith(f"{name}-")]
             page = build_page(name, links)
             return page if page.versions else None
-        codec = _Codec(lambda links: build_page(name, links), encode_page, decode_page)
+        codec = _Codec(lambda links: build_page(name, links), encode_page, decode_page, project=name)
         return await self._read(f"{index.url.rstrip('/')}/{name}/", index, codec)
 
     async def _listing(self, index: IndexAddress) -> list[tuple[Name, Link]]:
@@ -147,7 +148,7 @@ class PageStore:
         """Return a page, from the cache or the server; None: the index has no such page."""
         if url.startswith("file:"):
             reply = await self._http.get(url)
-            return None if reply.status in _GONE else codec.make(_links(reply))
+            return None if reply.status in _GONE else codec.make(_links(reply, codec.project))
         bucket = f"{index.kind}-{self._format}"
         cached = self._cached(bucket, url, codec)
         entry, page = cached
@@ -201,7 +202,7 @@ class PageStore:
 
     def _content(self, url: str, index: IndexAddress, reply: Reply, codec: _Codec[_T]) -> _T | None:
         if reply.status == 200:
-            return codec.make(_links(reply))
+            return codec.make(_links(reply, codec.project))
         if reply.status in _GONE or reply.status in index.absent:
             return None
         if reply.status in {401, 403}:
@@ -213,7 +214,7 @@ class PageStore:
         raise NetworkError(f"{redact(url)} answered with status {reply.status}", hint="check the index's URL")
 
 
-def _links(reply: Reply) -> list[Link]:
+def _links(reply: Reply, project: str) -> list[Link]:
     from envsolver.sources.simple import parse_links
 
-    return parse_links(reply.body, reply.headers.get("content-type", ""), reply.url)
+    return parse_links(reply.body, reply.headers.get("content-type", ""), reply.url, project=project)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from html.parser import HTMLParser
 from urllib.parse import unquote, urljoin, urlsplit
@@ -30,13 +31,14 @@ _SUPPORTED_MAJOR = "1"
 _MAX_SIZE = 1 << 62
 
 
-def parse_links(body: bytes, content_type: str, url: str) -> list[Link]:
+def parse_links(body: bytes, content_type: str, url: str, *, project: str = "") -> list[Link]:
     """Return the files that a page lists.
 
     Args:
         body: the page.
         content_type: of the answer; empty if there was none.
         url: where the page came from, after redirects; links are resolved against it.
+        project: whose page it should be, in canonical form; empty for a page of all projects.
 
     Raises:
         NetworkError: this is not an index page, or of a version of the API that is not known.
@@ -49,7 +51,7 @@ def parse_links(body: bytes, content_type: str, url: str) -> list[Link]:
     if kind in _JSON_TYPES:
         return _from_json(body, url)
     if kind in _HTML_TYPES:
-        return _from_html(_decoded(body, parameters), url)
+        return _from_html(_decoded(body, parameters), url, project)
     raise _not_a_page(url, f"it is {kind!r}")
 
 
@@ -88,7 +90,7 @@ def _from_json(body: bytes, url: str) -> list[Link]:
     except msgspec.ValidationError as error:
         raise _not_a_page(url, f"it is JSON of something else ({error})") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise _not_a_page(url, "its JSON is broken or breaks off") from None
+        raise _not_a_page(url, "its JSON is broken or breaks off", hint=_DAMAGED) from None
     _check_version(page.meta.api_version, url)
     links = []
     for file in page.files:
@@ -136,6 +138,7 @@ class _Anchors(HTMLParser):
         self.version: str | None = None
         self.anchors: list[tuple[dict[str, str | None], str]] = []
         self.form = False
+        self.words: list[str] = []
         self._open: dict[str, str | None] | None = None
         self._text = ""
 
@@ -155,6 +158,8 @@ class _Anchors(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._open is not None:
             self._text += data
+        elif not self.anchors:
+            self.words.append(data)
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "a":
@@ -170,7 +175,7 @@ class _Anchors(HTMLParser):
         self._open, self._text = None, ""
 
 
-def _from_html(text: str, url: str) -> list[Link]:
+def _from_html(text: str, url: str, project: str) -> list[Link]:
     parser = _Anchors()
     parser.feed(text)
     parser.close()
@@ -186,7 +191,7 @@ def _from_html(text: str, url: str) -> list[Link]:
         if link is not None:
             links.append(link)
     if not links and parser.version is None:
-        _check_empty(text, parser, url)
+        _check_empty(text, parser, url, project)
     return links
 
 
@@ -229,7 +234,7 @@ def _sha256_in(fragment: str) -> str | None:
     return None
 
 
-def _check_empty(text: str, parser: _Anchors, url: str) -> None:
+def _check_empty(text: str, parser: _Anchors, url: str, project: str) -> None:
     """Tell an empty project page from something that is no index page at all."""
     if parser.form:
         raise _not_a_page(url, "it is a web page with a form, perhaps for signing in")
@@ -243,6 +248,10 @@ def _check_empty(text: str, parser: _Anchors, url: str) -> None:
         raise _not_a_page(url, "it is a web page that links to no distribution file")
     if "<" not in text:
         raise _not_a_page(url, "it is neither HTML nor JSON")
+    words = re.sub(r"[-_.\s]+", "-", " ".join(parser.words).lower()).strip("-")
+    # "Links for torch", "Index of /simple/torch": what has no files says so in one way or another, or nothing at all.
+    if project and words and not any(word in words for word in (project, "links", "index")):
+        raise _not_a_page(url, f"it is a web page that neither links to a file nor names {project}")
 
 
 def _decoded(body: bytes, parameters: str) -> str:
@@ -285,8 +294,9 @@ def _check_version(version: str, url: str) -> None:
         )
 
 
-def _not_a_page(url: str, what: str) -> NetworkError:
-    return NetworkError(
-        f"{redact(url)} is not an index page: {what}",
-        hint="check the index's URL (it usually ends in /simple) and whether it wants credentials",
-    )
+_WRONG_PLACE = "check the index's URL (it usually ends in /simple) and whether it wants credentials"
+_DAMAGED = "try again; if it stays so, the index or a proxy on the way to it sends damaged pages"
+
+
+def _not_a_page(url: str, what: str, *, hint: str = _WRONG_PLACE) -> NetworkError:
+    return NetworkError(f"{redact(url)} is not an index page: {what}", hint=hint)

@@ -8,6 +8,7 @@ from hashlib import sha256
 from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, NoReturn, Protocol
 
+from envsolver.model.candidate import DIRECT_INDEX
 from envsolver.model.errors import MetadataUnusableError, NetworkError
 from envsolver.sources.metadata.limits import MAX_DIRECTORY, MAX_WHOLE_FILE, TAIL
 from envsolver.sources.metadata.zipdir import MAX_END, ArchiveError, find_directory, find_members, read_member
@@ -225,8 +226,9 @@ def check_digest(file: File, found: str) -> None:
         MetadataUnusableError: they differ.
     """
     if file.sha256 is not None and found != file.sha256:
+        said_by = "its URL" if file.index == DIRECT_INDEX else "the index"
         raise MetadataUnusableError(
             file.filename,
-            f"its sha256 is {found}, the index says {file.sha256}",
-            hint="the file was replaced or damaged on the way: do not install it",
+            f"its sha256 is {found}, {said_by} says {file.sha256}: it was replaced, or damaged on the way",
+            hint="do not install it; ask whoever keeps the index",
         )
