@@ -33,9 +33,17 @@ class FewRules:
         self._of: dict[str, list[tuple[SpecifierSet, RuleEffect]]] = defaultdict(list)
 
     def add(
-        self, name: str, specifier: str, kind: RuleEffectKind, requirement: str, *, hard: bool = True, rule: str = "R1"
+        self,
+        name: str,
+        specifier: str,
+        kind: RuleEffectKind,
+        requirement: str,
+        *,
+        hard: bool = True,
+        rule: str = "R1",
+        beside: str = "",
     ) -> None:
-        effect = RuleEffect(rule=rule, kind=kind, requirement=requirement, hard=hard)
+        effect = RuleEffect(rule=rule, kind=kind, requirement=requirement, hard=hard, beside=beside)
         self._of[name].append((SpecifierSet(specifier), effect))
 
     def effects(self, name: Name, version: str, target: Target) -> Sequence[RuleEffect]:
@@ -115,7 +123,7 @@ def test_two_projects_that_cannot_stand_together(source: MemorySource, rules: Fe
     source.add("opencv-headless", "4.0")
     source.add("app", "2.0", ["opencv-headless"])
     source.add("app", "1.0")
-    rules.add("opencv-python", "", "constrains", "opencv-headless<0", rule="OPENCV-TWICE")
+    rules.add("opencv-python", "", "excludes", "opencv-headless", rule="OPENCV-TWICE")
     assert pins(run(asked(rules, "opencv-python", "app"), source)) == {"app": "1.0", "opencv-python": "4.0"}
     with pytest.raises(NoSolutionError) as caught:
         run(asked(rules, "opencv-python", "opencv-headless"), source)
@@ -165,3 +173,30 @@ def test_a_hard_rule_in_an_explanation_is_named(source: MemorySource, rules: Few
         "  specs/x.yaml:6: pydantic>=2",
         "  deepspeed 0.8 goes with pydantic<2 only (rule DS-PYDANTIC2)",
     ]
+
+
+def test_a_version_that_cannot_be_used_is_passed_over(source: MemorySource, rules: FewRules) -> None:
+    rules.add("deepspeed", ">=0.12", "unusable", "deepspeed<0.12")
+    assert pins(run(asked(rules, "deepspeed"), source))["deepspeed"] == "0.8"
+    with pytest.raises(NoSolutionError, match=r"deepspeed 0.12 cannot be used here; deepspeed<0.12 can \(rule R1\)"):
+        run(asked(rules, "deepspeed>=0.12"), source)
+
+
+def test_a_rule_may_hold_in_some_company_only(source: MemorySource, rules: FewRules) -> None:
+    rules.add("deepspeed", "", "constrains", "pydantic<2", beside="six>=1")
+    assert pins(run(asked(rules, "deepspeed"), source))["pydantic"] == "2.0"
+    assert pins(run(asked(rules, "deepspeed", "six"), source))["pydantic"] == "1.10"
+    source.add("six", "0.9")
+    assert pins(run(asked(rules, "deepspeed", "six<1"), source))["pydantic"] == "2.0"
+    with pytest.raises(NoSolutionError, match=r"goes with pydantic<2 only where six>=1 is there \(rule R1\)"):
+        run(asked(rules, "deepspeed", "six>=1", "pydantic>=2"), source)
+
+
+def test_what_is_needed_in_some_company_is_added_there(source: MemorySource, rules: FewRules) -> None:
+    source.add("torch", "1.12")
+    source.add("tensorboard", "2.14")
+    rules.add("torch", "<1.13", "requires", "six", beside="tensorboard")
+    assert pins(run(asked(rules, "torch"), source)) == {"torch": "1.12"}
+    resolution = run(asked(rules, "torch", "tensorboard"), source)
+    assert pins(resolution) == {"six": "1.16", "tensorboard": "2.14", "torch": "1.12"}
+    assert [(edge.name, edge.rule) for edge in resolution.packages[2].edges] == [("six", "R1")]

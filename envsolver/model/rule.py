@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NoRules", "RuleEffect", "RuleEffectKind", "Rules"]
 
-RuleEffectKind = Literal["constrains", "requires", "replaces"]
+RuleEffectKind = Literal["constrains", "excludes", "requires", "replaces", "unusable"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,17 +23,20 @@ class RuleEffect:
     Attributes:
         rule: the id of the rule.
         kind: ``constrains``: if the other project is in the solution, it has to satisfy the requirement.
-            ``requires``: the requirement is added. ``replaces``: it takes the place of what the version declares of
-            that project.
-        requirement: PEP 508. For two projects that cannot be together: the other's name with ``<0``, which no version
-            satisfies.
+            ``excludes``: if it is, it must not. ``requires``: the requirement is added. ``replaces``: it takes the
+            place of what the version declares of that project. ``unusable``: the version itself cannot be used.
+        requirement: PEP 508; of ``unusable`` what can be used instead.
         hard: whether it always holds; if not, it gives way when nothing else resolves.
+        declared: for ``replaces``, the specifier as the metadata has it: no other is replaced.
+        beside: PEP 508; the effect holds only if the solution has this, too.
     """
 
     rule: str
     kind: RuleEffectKind
     requirement: str
     hard: bool
+    declared: str = ""
+    beside: str = ""
 
 
 class Rules(Protocol):

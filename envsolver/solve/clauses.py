@@ -59,6 +59,7 @@ class Condition:
         admitted: its positions that may be chosen beside; empty if none may (or no index has it).
         extras: extras of it that become active.
         brings: whether the other project becomes part of the solution; if not, the condition holds if it is.
+        beside: a third project and its positions: the condition holds only if one of these is chosen, too.
     """
 
     clause: Clause
@@ -66,3 +67,4 @@ class Condition:
     admitted: Intervals
     extras: tuple[str, ...] = ()
     brings: bool = True
+    beside: tuple[Name, Intervals] | None = None

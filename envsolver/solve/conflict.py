@@ -111,6 +111,8 @@ class Question:
                 positions = [p for p in positions if p in admitted]
             for records in world.records(name, positions, included.__contains__):
                 sat.put(records)
+        for records in world.choice_records():
+            sat.put(records)
         specs = [
             spec
             for clause in clauses

@@ -76,16 +76,18 @@ def _rule_lines(world: World, clause: Clause, core: Sequence[Clause]) -> list[st
         for effect in world.effects(requirer, position):
             requirement = parse(effect.requirement)
             if effect.rule == clause.rule and requirement.name == clause.required:
-                groups.setdefault(_effect_text(effect.kind, requirement), []).append(position)
+                beside = f" where {effect.beside} is there" if effect.beside else ""
+                groups.setdefault(_effect_text(effect.kind, requirement) + beside, []).append(position)
     return [f"{requirer} {_versions(table, at)} {text} (rule {clause.rule})" for text, at in groups.items()]
 
 
 def _effect_text(kind: RuleEffectKind, requirement: Declared) -> str:
-    if str(requirement.specifier) == "<0":
-        return f"cannot stand beside {requirement.name}"
-    if kind == "constrains":
-        return f"goes with {_requirement_text(requirement)} only"
-    return f"needs {_requirement_text(requirement)}"
+    what = _requirement_text(requirement)
+    if kind == "unusable":
+        return f"cannot be used here; {what} can"
+    if kind == "excludes":
+        return f"cannot stand beside {what}"
+    return f"goes with {what} only" if kind == "constrains" else f"needs {what}"
 
 
 def _edge_lines(world: World, clause: Clause, core: Sequence[Clause]) -> list[str]:

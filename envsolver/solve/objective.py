@@ -91,6 +91,9 @@ class _Search:
     def _follow(self, name: Name, extra: str) -> None:
         """Take in what a settled project (with an extra) entails."""
         for condition in self._world.effective(name, self.fixed[name], extra):
+            if condition.beside:
+                # Whether it holds is not settled yet; the solver sees to it.
+                continue
             self._admitted[condition.required] = intersect(self._limit(condition.required), condition.admitted)
             if condition.brings:
                 self.queue.append(condition)

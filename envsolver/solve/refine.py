@@ -183,6 +183,9 @@ class Refinement:
             solution = self._read_answer(answer)
             unknown = [pick for pick in solution.chosen.items() if pick not in self.world.known]
             if not unknown:
+                if woken := self.world.wake(solution.chosen):
+                    await self._need(woken)
+                    continue
                 return solution
             self.rounds += 1
             self.progress.update(
@@ -202,6 +205,8 @@ class Refinement:
                     name, world.representatives(name), lambda clause: clause not in world.dropped
                 ):
                     self.sat.put(records)
+        for records in world.choice_records():
+            self.sat.put(records)
 
     def _batch(self, name: Name, position: int) -> list[tuple[Name, int]]:
         """Return the version to read, with more below it the more often this project came up unknown."""

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from envsolver.solve.clauses import Asked, Clause, Condition
 from envsolver.solve.horizon import series_of_releases, within_horizon
-from envsolver.solve.intervals import each, intersect, size
+from envsolver.solve.intervals import complement, each, intersect, size
 from envsolver.solve.requirements import applying, parse
 from envsolver.solve.sat import Needs, Records
 from envsolver.solve.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from envsolver.model.candidate import Metadata, Name, Page
     from envsolver.model.errors import UnknownPackageError
@@ -72,6 +72,8 @@ class World:
         self._limits: dict[Name, Intervals] = {}
         self._marks: dict[Name, set[int]] = {}
         self._awaited: dict[Name, set[Name]] = {}
+        self._awake: set[RuleEffect] = set()
+        self.choices_made: dict[tuple[tuple[str, ...], tuple[str, ...]], str] = {}
         self._ruling: dict[tuple[Name, int], Sequence[RuleEffect]] = {}
         self._requirements: dict[tuple[Name, int, str], list[Declared]] = {}
         self._series: dict[Name, list[Series | None] | None] = {}
@@ -173,20 +175,36 @@ class World:
 
     def _ruled(self, name: Name, position: int, declared: list[Declared], extra: str) -> list[Declared]:
         """Return requirements as rules have them: some in place of what is declared, some in addition."""
-        effects = [effect for effect in self.effects(name, position) if effect.kind != "constrains"]
-        by_rule = [
-            replace(parse(effect.requirement), rule=effect.rule, soft=not effect.hard)
-            for effect in effects
-            if effect.kind == "replaces" or not extra
-        ]
-        replaced = {parse(effect.requirement).name for effect in effects if effect.kind == "replaces"}
-        before = {one.name: str(one.specifier) for one in declared}
-        added = [
-            replace(one, instead_of=before.get(one.name) if one.name in replaced else None)
-            for one in by_rule
-            if one.applies(self.target) and (one.name not in replaced or one.name in before)
-        ]
-        return [one for one in declared if one.name not in replaced] + added
+        found = list(declared)
+        for effect in self.effects(name, position):
+            if effect.kind not in {"requires", "replaces"}:
+                continue
+            by_rule = replace(parse(effect.requirement), rule=effect.rule, soft=not effect.hard)
+            if effect.kind == "replaces":
+                found = [
+                    replace(by_rule, extras=one.extras, marker=one.marker, instead_of=str(one.specifier))
+                    if one.name == by_rule.name and _declares(one, effect.declared)
+                    else one
+                    for one in found
+                ]
+            elif not extra and by_rule.applies(self.target) and (not effect.beside or effect in self._awake):
+                found.append(by_rule)
+        return found
+
+    def wake(self, chosen: Mapping[Name, int]) -> list[Declared]:
+        """Let requirements by rule hold whose company a solution has; return those that did not hold before."""
+        woken = []
+        for name, position in chosen.items():
+            for effect in self.effects(name, position):
+                if effect.kind == "requires" and effect.beside and effect not in self._awake:
+                    company = parse(effect.beside)
+                    beside = chosen.get(company.name)
+                    if beside is not None and beside in set(each(self.positions(company))):
+                        self._awake.add(effect)
+                        self.stale.add(name)
+                        self._requirements = {key: kept for key, kept in self._requirements.items() if key[0] != name}
+                        woken.append(parse(effect.requirement))
+        return woken
 
     def effects(self, name: Name, position: int) -> Sequence[RuleEffect]:
         """Return what rules say of a version."""
@@ -225,16 +243,25 @@ class World:
     def _constraints_by_rule(self, name: Name, position: int) -> list[Condition]:
         found = []
         for effect in self.effects(name, position):
-            if effect.kind != "constrains":
+            if effect.kind == "unusable":
+                clause = Clause(kind="rule", required=name, requirer=name, rule=effect.rule, soft=not effect.hard)
+                found.append(Condition(clause, name, ()))
+                continue
+            if effect.kind not in {"constrains", "excludes"}:
                 continue
             declared = replace(parse(effect.requirement), rule=effect.rule, soft=not effect.hard)
-            if declared.name in self.tables:
-                found.append(
-                    Condition(_clause(name, declared, ""), declared.name, self.positions(declared), brings=False)
-                )
-            else:
+            company = parse(effect.beside) if effect.beside else None
+            waiting = {one.name for one in (declared, company) if one and one.name not in self.tables}
+            if waiting:
                 # Nobody requires that project so far; if somebody does, these records have to be made again.
-                self._awaited.setdefault(declared.name, set()).add(name)
+                self._awaited.setdefault(min(waiting), set()).add(name)
+                continue
+            admitted = self.positions(declared)
+            if effect.kind == "excludes":
+                admitted = complement(admitted, len(self.tables[declared.name].releases))
+            beside = (company.name, self.positions(company)) if company else None
+            clause = _clause(name, declared, "")
+            found.append(Condition(clause, declared.name, admitted, brings=False, beside=beside))
         return found
 
     def clauses(self, *, soft: bool) -> list[Clause]:
@@ -323,6 +350,23 @@ class World:
         # No version of a package has a rank below 1.
         return tuple(f"{package} {specification or '<0'}" for package in packages)
 
+    def _choice(self, beside: tuple[Name, Intervals], specs: tuple[str, ...]) -> str:
+        """Return a match spec on a record that stands for "the third project is not there, or the specs hold".
+
+        It comes in two versions, of which the solver has to choose one.
+        """
+        company, positions = beside
+        absent = self._specs(company, complement(positions, len(self.tables[company].releases)))
+        package = self.choices_made.setdefault((absent, specs), f"choice_x_{len(self.choices_made)}")
+        return f"{package} *"
+
+    def choice_records(self) -> list[Records]:
+        """Return the records that :meth:`records` made use of beside those of projects."""
+        return [
+            Records(package, {2: Needs(constrains=absent), 1: Needs(constrains=specs)})
+            for (absent, specs), package in self.choices_made.items()
+        ]
+
     def records(self, name: Name, positions: Sequence[int], includes: Callable[[Clause], bool]) -> list[Records]:
         """Return the records of a project and of its active extras, with the conditions whose clause is included."""
         rank_of = self.tables[name].rank_of
@@ -333,7 +377,10 @@ class World:
             for condition in self.conditions(name, position, extra):
                 if includes(condition.clause):
                     specs = self._specs(condition.required, condition.admitted, condition.extras)
-                    (depends if condition.brings else constrains).extend(specs)
+                    if condition.beside:
+                        depends.append(self._choice(condition.beside, specs))
+                    else:
+                        (depends if condition.brings else constrains).extend(specs)
             return Needs(tuple(depends), tuple(constrains))
 
         packages = {"": str(name)} | {extra: extra_package(name, extra) for extra in sorted(self.extras.get(name, ()))}
@@ -341,6 +388,11 @@ class World:
             Records(package, {rank_of[position]: needs(position, extra) for position in positions})
             for extra, package in packages.items()
         ]
+
+
+def _declares(declared: Declared, specifier: str) -> bool:
+    """Say whether a requirement reads as a rule says that it does; a repaired one still does."""
+    return not specifier or specifier.replace(" ", "") in declared.text.replace(" ", "")
 
 
 def _clause(requirer: Name, declared: Declared, extra: str) -> Clause:
