@@ -25,7 +25,7 @@ def test_the_layout_is_fixed() -> None:
         "# The lock of an environment: exactly what it installs, from which bytes, and why. Written by envsolver.",
         "# Change the spec, not this file; then run: envsolver lock demo",
         "# docs/lock.md of envsolver explains every key.",
-        'lock-version = "1.0"',
+        'lock-version = "1.1"',
         'name = "demo"',
         f'inputs-digest = "sha256:{"0" * 64}"',
         'python = "3.8.20"',
@@ -126,11 +126,11 @@ def test_conflict_markers_far_down_are_found_by_line() -> None:
 
 def test_a_newer_minor_version_may_have_more() -> None:
     text = _small()
-    newer = text.replace('lock-version = "1.0"', 'lock-version = "1.7"') + '\n[[rule]]\nid = "TORCH-NUMPY2"\n'
+    newer = text.replace('lock-version = "1.1"', 'lock-version = "1.7"') + '\n[[gpu]]\ncuda = "11.7"\n'
     newer = newer.replace("size = 1022\n", 'size = 1022\nyanked = ""\n')
     assert loads(newer, PATH) == loads(text, PATH)
     with pytest.raises(LockError, match="unknown key"):
-        loads(newer.replace('"1.7"', '"1.0"'), PATH)
+        loads(newer.replace('"1.7"', '"1.1"'), PATH)
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from envsolver.lock.canonical import canonical, edge_key, file_key, scope
+from envsolver.lock.canonical import canonical, edge_key, file_key, merged, scope
 from envsolver.lock.check import defects, summary
+from envsolver.lock.instants import instant
 from envsolver.lock.model import (
     DIRECT_INDEX,
     Dependency,
@@ -20,16 +20,17 @@ from envsolver.lock.model import (
     LockedRoot,
     LockedTarget,
 )
+from envsolver.lock.took_part import locked_bounds, locked_rules
 from envsolver.lock.urls import path_hint, public_url, unsplit
 from envsolver.model.target import DEFAULT_GLIBC, DEFAULT_MACOS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from envsolver.lock.model import MetadataClaim
     from envsolver.model.candidate import File, MetadataSource, Name
     from envsolver.model.resolution import Resolution, ResolvedPackage, Root
-    from envsolver.model.spec import IndexSpec
+    from envsolver.model.spec import IgnoredRule, IndexSpec
     from envsolver.model.target import Target
 
 __all__ = ["build_lock"]
@@ -42,9 +43,6 @@ _CLAIMS: Mapping[MetadataSource, MetadataClaim] = {
 _VCS_SCHEMES = ("git+", "hg+", "svn+", "bzr+")
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
 
-_YEAR_10000 = 253_402_300_800
-_T = TypeVar("_T")
-
 
 def build_lock(
     *,
@@ -56,6 +54,9 @@ def build_lock(
     exclusive: Sequence[Sequence[str]],
     indexes: Sequence[IndexSpec],
     resolutions: Sequence[Resolution],
+    knowledge: str | None = None,
+    titles: Mapping[str, str] | None = None,
+    ignored_rules: Sequence[IgnoredRule] = (),
 ) -> Lock:
     """Merge solutions into a lock. Neither the order of the solutions nor that inside them shows in the result.
 
@@ -69,12 +70,16 @@ def build_lock(
         indexes: those that the spec names; only those that a file came from get into the lock.
         resolutions: one for each target; where groups exclude each other, one for each target and choice of them.
             Which groups a solution chose is read from its roots.
+        knowledge: version of the knowledge that took part.
+        titles: id of a rule → what it says, in one line.
+        ignored_rules: those that the spec switches off.
 
     Raises:
         ValueError: the solutions do not fit the rest, contradict each other, or have a file without sha256.
     """
     solved = _by_target(python=python, targets=targets, exclusive=exclusive, resolutions=resolutions)
     names = tuple(target.name for target in solved)
+    by_name = {target.name: resolution for target, resolution in solved.items()}
     lock = canonical(
         Lock(
             name=name,
@@ -86,6 +91,13 @@ def build_lock(
             groups=tuple(groups),
             exclusive=tuple(tuple(members) for members in exclusive),
             indexes=_indexes(indexes, resolutions),
+            knowledge=knowledge,
+            bounds=locked_bounds(by_name),
+            rules=locked_rules(
+                by_name,
+                titles=titles or {},
+                ignored=ignored_rules,
+            ),
         )
     )
     lock = _summarised(lock)
@@ -157,12 +169,12 @@ def _packages(packages: Mapping[str, Sequence[ResolvedPackage]], names: tuple[st
 
 
 def _package(name: Name, version: str, found: Mapping[str, ResolvedPackage], names: tuple[str, ...]) -> LockedPackage:
-    files = _merged(
+    files = merged(
         [(_file(package.file, package.metadata_source), target) for target, package in found.items()],
         identity=file_key,
         among=found,
     )
-    edges = _merged(
+    edges = merged(
         [
             (
                 Dependency(
@@ -172,6 +184,7 @@ def _package(name: Name, version: str, found: Mapping[str, ResolvedPackage], nam
                     marker=edge.marker,
                     extra=edge.extra,
                     declared=edge.overridden,
+                    rule=edge.rule,
                 ),
                 target,
             )
@@ -188,20 +201,6 @@ def _package(name: Name, version: str, found: Mapping[str, ResolvedPackage], nam
         targets=scope(found, names),
         dependencies=tuple(replace(edge, targets=where) for edge, where in edges),
     )
-
-
-def _merged(
-    found: Iterable[tuple[_T, str]], *, identity: Callable[[_T], tuple[str, ...]], among: Iterable[str]
-) -> list[tuple[_T, tuple[str, ...]]]:
-    """Return equal values once, each with the targets that have it."""
-    values: dict[tuple[str, ...], _T] = {}
-    where: dict[tuple[str, ...], set[str]] = {}
-    for value, target in found:
-        key = identity(value)
-        values.setdefault(key, value)
-        where.setdefault(key, set()).add(target)
-    names = tuple(among)
-    return [(values[key], scope(where[key], names)) for key in values]
 
 
 def _file(file: File, source: MetadataSource) -> LockedFile:
@@ -225,19 +224,12 @@ def _file(file: File, source: MetadataSource) -> LockedFile:
         filename=file.filename,
         sha256=file.sha256,
         size=file.size,
-        uploaded=_instant(file.uploaded),
+        uploaded=instant(file.uploaded),
         path=None if direct else path_hint(file.url),
         url=public_url(file.url) if direct else None,
         provenance=file.provenance,
         requirements=claim,
     )
-
-
-def _instant(seconds: int | None) -> str | None:
-    """Return seconds since 1970 as RFC 3339; None for what TOML cannot write (an index may say anything)."""
-    if seconds is None or not 0 <= seconds < _YEAR_10000:
-        return None
-    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
 
 
 def _repository(file: File) -> tuple[str, str]:

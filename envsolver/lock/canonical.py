@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
+    from envsolver.lock.knowledge import LockedBound, LockedEffect, LockedRule
     from envsolver.lock.model import Dependency, Lock, LockedFile, LockedPackage, LockedRoot, LockedTarget
 
-__all__ = ["canonical", "edge_key", "file_key", "root_key", "scope"]
+__all__ = ["bound_key", "canonical", "edge_key", "effect_key", "file_key", "merged", "root_key", "scope"]
+
+_T = TypeVar("_T")
 
 
 def canonical(lock: Lock) -> Lock:
@@ -34,6 +37,10 @@ def canonical(lock: Lock) -> Lock:
         packages=tuple(sorted(packages, key=lambda package: (package.name, package.version))),
         groups=tuple(sorted(lock.groups)),
         indexes=tuple(sorted(lock.indexes, key=lambda index: (index.alias, index.url))),
+        bounds=tuple(
+            sorted((replace(bound, targets=scope(bound.targets, names)) for bound in lock.bounds), key=bound_key)
+        ),
+        rules=tuple(sorted((_rule(rule, names) for rule in lock.rules), key=lambda rule: rule.id)),
     )
 
 
@@ -45,6 +52,26 @@ def scope(where: Iterable[str], names: tuple[str, ...]) -> tuple[str, ...]:
     return (*(name for name in names if name in mine), *sorted(mine.difference(names)))
 
 
+def merged(
+    found: Iterable[tuple[_T, str]], *, identity: Callable[[_T], tuple[str, ...]], among: Iterable[str]
+) -> list[tuple[_T, tuple[str, ...]]]:
+    """Return equal values once, each with the targets that have it.
+
+    Args:
+        found: values, each with the name of a target.
+        identity: what makes two values equal.
+        among: names of all targets; a value that all of them have gets none.
+    """
+    values: dict[tuple[str, ...], _T] = {}
+    where: dict[tuple[str, ...], set[str]] = {}
+    for value, target in found:
+        key = identity(value)
+        values.setdefault(key, value)
+        where.setdefault(key, set()).add(target)
+    names = tuple(among)
+    return [(values[key], scope(where[key], names)) for key in values]
+
+
 def root_key(root: LockedRoot) -> tuple[str, ...]:
     """Return what roots are sorted by: the base first, then the groups by name."""
     return (root.group, root.name, root.text, root.spec, *root.extras)
@@ -52,13 +79,37 @@ def root_key(root: LockedRoot) -> tuple[str, ...]:
 
 def edge_key(edge: Dependency) -> tuple[str, ...]:
     """Return the identity of a dependency, whatever its targets."""
-    return (edge.name, edge.extra or "", edge.specifier, edge.marker or "", edge.declared or "", *edge.extras)
+    return (
+        edge.name,
+        edge.extra or "",
+        edge.specifier,
+        edge.marker or "",
+        edge.declared or "",
+        edge.rule or "",
+        *edge.extras,
+    )
 
 
 def file_key(file: LockedFile) -> tuple[str, ...]:
     """Return the identity of a file, whatever its targets. Size, path and upload time add nothing to its digest."""
     source = (file.index, file.url or "", file.commit or "")
     return (file.filename, *source, file.sha256 or "", file.provenance, file.requirements)
+
+
+def bound_key(bound: LockedBound) -> tuple[str, ...]:
+    """Return the identity of a bound, whatever its targets."""
+    times = (bound.uploaded or "", bound.released or "")
+    return (bound.package, bound.requirer, bound.version, bound.below or "", *times, str(bound.gave_way))
+
+
+def effect_key(effect: LockedEffect) -> tuple[str, ...]:
+    """Return the identity of what a rule said, whatever its targets."""
+    return (effect.package, effect.requirement, effect.kind, str(effect.gave_way))
+
+
+def _rule(rule: LockedRule, names: tuple[str, ...]) -> LockedRule:
+    effects = (replace(effect, targets=scope(effect.targets, names)) for effect in rule.effects)
+    return replace(rule, effects=tuple(sorted(effects, key=effect_key)))
 
 
 def _package(package: LockedPackage, names: tuple[str, ...]) -> LockedPackage:

@@ -12,6 +12,7 @@ from envsolver.model.target import KNOWN_PLATFORMS
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
+    from envsolver.lock.knowledge import LockedBound, LockedRule
     from envsolver.lock.model import Lock, LockedFile, LockedPackage
     from envsolver.model.candidate import Name
 
@@ -32,6 +33,8 @@ _COMMIT = re.compile(r"[0-9a-f]{40,64}")
 _FILENAME = re.compile(r"[A-Za-z0-9][^/\\:*?\"<>|\x00-\x1f\x7f-\U0010ffff]*")
 _PATH = re.compile(r"/(?!/)[\x21-\x7e]*")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_RULE = re.compile(r"[A-Z][A-Z0-9]*(?:-[A-Z0-9]+)*")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 def summary(lock: Lock) -> dict[tuple[Name, str], Reached]:
@@ -70,6 +73,13 @@ def defects(lock: Lock) -> Iterator[Defect]:
 def _value_defects(lock: Lock) -> Iterator[Defect]:
     yield from _target_defects(lock)
     yield from _root_defects(lock)
+    yield from _repeated(("rule",), [rule.id for rule in lock.rules])
+    for at, rule in enumerate(lock.rules):
+        for path, message in _rule_defects(lock, rule):
+            yield ("rule", at, *path), message
+    for at, bound in enumerate(lock.bounds):
+        for path, message in _bound_defects(lock, bound):
+            yield ("bound", at, *path), message
     for at, package in enumerate(lock.packages):
         for path, message in _package_defects(lock, package):
             yield ("package", at, *path), message
@@ -100,6 +110,32 @@ def _root_defects(lock: Lock) -> Iterator[Defect]:
         yield from _shape(("requirements", at, "name"), root.name, _NAME, "a canonical project name")
         yield from _foreign(("requirements", at, "group"), [root.group], ["", *lock.groups], "group of the lock")
         yield from _foreign(("requirements", at, "targets"), root.targets, targets, "target of the lock")
+
+
+def _rule_defects(lock: Lock, rule: LockedRule) -> Iterator[Defect]:
+    every = tuple(target.name for target in lock.targets)
+    yield from _shape(("id",), rule.id, _RULE, "the id of a rule")
+    if rule.until is not None:
+        yield from _shape(("until",), rule.until, _DAY, "a date")
+    if rule.ignored is not None and rule.effects:
+        yield ("effects",), "an ignored rule has none"
+    for at, effect in enumerate(rule.effects):
+        yield from _shape(("effects", at, "package"), effect.package, _NAME, "a canonical project name")
+        yield from _foreign(("effects", at, "targets"), effect.targets, every, "target of the lock")
+
+
+def _bound_defects(lock: Lock, bound: LockedBound) -> Iterator[Defect]:
+    yield from _shape(("package",), bound.package, _NAME, "a canonical project name")
+    yield from _shape(("requirer",), bound.requirer, _NAME, "a canonical project name")
+    yield from _shape(("version",), bound.version, _VERSION, "a version")
+    yield from _foreign(("targets",), bound.targets, [target.name for target in lock.targets], "target of the lock")
+    times = {"uploaded": bound.uploaded, "released": bound.released}
+    for key, value in {"below": bound.below, **times}.items():
+        if (value is None) is not bound.gave_way:
+            yield (key,), "is missing" if value is None else "a bound that gave way has none"
+        elif value is not None:
+            pattern, what = (_INSTANT, "an instant in UTC") if key in times else (_VERSION, "a version")
+            yield from _shape((key,), value, pattern, what)
 
 
 def _package_defects(lock: Lock, package: LockedPackage) -> Iterator[Defect]:
@@ -195,6 +231,33 @@ def _dangling_defects(lock: Lock) -> Iterator[Defect]:
                 if edge.name not in lock.packages_on(target):
                     path = ("package", at, "dependencies", place)
                     yield path, f"{package.name} needs {edge.name!r}, which is not locked for {target}"
+    yield from _dangling_bounds(lock)
+    yield from _dangling_rules(lock)
+
+
+def _dangling_bounds(lock: Lock) -> Iterator[Defect]:
+    every = tuple(target.name for target in lock.targets)
+    for at, bound in enumerate(lock.bounds):
+        for packages, target in ((lock.packages_on(name), name) for name in bound.targets or every):
+            if bound.package not in packages:
+                yield ("bound", at, "package"), f"{bound.package!r} is not locked for {target}"
+            requirer = packages.get(bound.requirer)
+            if requirer is None or requirer.version != bound.version:
+                yield ("bound", at, "requirer"), f"{bound.requirer} {bound.version} is not locked for {target}"
+
+
+def _dangling_rules(lock: Lock) -> Iterator[Defect]:
+    every = tuple(target.name for target in lock.targets)
+    for at, rule in enumerate(lock.rules):
+        for place, effect in enumerate(rule.effects):
+            for target in effect.targets or every:
+                if effect.package not in lock.packages_on(target):
+                    yield ("rule", at, "effects", place), f"{effect.package!r} is not locked for {target}"
+    known = {rule.id for rule in lock.rules}
+    for at, package in enumerate(lock.packages):
+        for place, edge in enumerate(package.dependencies):
+            if edge.rule is not None and edge.rule not in known:
+                yield ("package", at, "dependencies", place), f"there is no rule {edge.rule!r} in the lock"
 
 
 def _summary_defects(lock: Lock) -> Iterator[Defect]:

@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from envsolver.lock.sentences import bound_sentence, effect_sentence
+from envsolver.lock.specifiers import admission
+from envsolver.model.candidate import normalize_name
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from envsolver.lock.model import Dependency, Lock, LockedFile, LockedPackage, LockedRoot
+    from envsolver.lock.knowledge import LockedBound, LockedEffect
+    from envsolver.lock.model import Dependency, Lock, LockedFile, LockedPackage
     from envsolver.model.candidate import Name
 
 __all__ = ["Change", "ChangeKind", "LockDiff", "Setting", "diff_locks"]
@@ -107,6 +112,13 @@ def _settings(old: Lock, new: Lock) -> Iterator[Setting]:
     yield from _pairs("group", dict.fromkeys(old.groups, ""), dict.fromkeys(new.groups, ""))
     yield from _pairs("index", {i.alias: i.url for i in old.indexes}, {i.alias: i.url for i in new.indexes})
     yield from _pairs("requirement", _requirements(old), _requirements(new))
+    yield from _pairs("ignored rule", _ignored(old), _ignored(new))
+    if old.knowledge != new.knowledge:
+        yield Setting(what="knowledge", old=old.knowledge, new=new.knowledge)
+
+
+def _ignored(lock: Lock) -> dict[str, str]:
+    return {rule.id: rule.ignored for rule in lock.rules if rule.ignored is not None}
 
 
 def _systems(lock: Lock) -> dict[str, str]:
@@ -219,6 +231,8 @@ def _edge(edge: Dependency) -> str:
     extras = f"[{','.join(edge.extras)}]" if edge.extras else ""
     marker = f" ; {edge.marker}" if edge.marker else ""
     notes = [f"extra {edge.extra}"] if edge.extra else []
+    if edge.rule is not None:
+        notes.append(f"rule {edge.rule}")
     if edge.declared is not None:
         notes.append(f"overrides {edge.declared or 'any version'}")
     remark = f" ({', '.join(notes)})" if notes else ""
@@ -226,38 +240,49 @@ def _edge(edge: Dependency) -> str:
 
 
 def _why_moved(old: Lock, new: Lock, was: LockedPackage, now: LockedPackage, target: str) -> tuple[str, ...]:
-    forcing = [who for who, admits in _demands(new, now.name, target) if not admits(was.version)]
+    forcing = [who for who, admits in _limits(new, now.name, target) if not admits(was.version)]
     if forcing:
         return tuple(forcing)
-    return tuple(f"no longer held: {who}" for who, admits in _demands(old, was.name, target) if not admits(now.version))
+    return tuple(f"no longer held: {who}" for who, admits in _limits(old, was.name, target) if not admits(now.version))
+
+
+def _limits(lock: Lock, name: Name, target: str) -> Iterator[tuple[str, Callable[[str], bool]]]:
+    """Yield all that keeps versions of a project out on a target, in words, and which versions that admits."""
+    yield from _demands(lock, name, target)
+    for rule in lock.rules:
+        for effect in rule.effects:
+            # What a rule requires or replaces is an edge of the graph.
+            if effect.kind == "constrains" and not effect.gave_way and _on(effect, target):
+                project, specifier = _parsed(effect.requirement)
+                if project == name:
+                    yield effect_sentence(lock, rule, effect), admission(specifier)
+    for bound in lock.bounds:
+        if bound.package == name and bound.below is not None and _on(bound, target):
+            # Later fixes of an older series are in as well, but it is not for them that anything moves.
+            yield bound_sentence(lock, bound), admission(f"<{bound.below}")
+
+
+def _on(scoped: LockedBound | LockedEffect, target: str) -> bool:
+    return not scoped.targets or target in scoped.targets
 
 
 def _demands(lock: Lock, name: Name, target: str) -> Iterator[tuple[str, Callable[[str], bool]]]:
     """Yield who requires a project on a target, in words, and which versions that admits."""
     for root in lock.roots:
         if root.name == name and (not root.targets or target in root.targets):
-            yield f"{root.spec} requires {root.text}", _admission(_specifier(root))
+            yield f"{root.spec} requires {root.text}", admission(_parsed(root.text)[1])
     for parent in lock.packages_on(target).values():
         for edge in parent.edges(target):
             if edge.name == name and parent.name != name:
-                yield f"{parent.name} {parent.version} requires {_edge(edge)}", _admission(edge.specifier)
+                yield f"{parent.name} {parent.version} requires {_edge(edge)}", admission(edge.specifier)
 
 
-def _specifier(root: LockedRoot) -> str:
+def _parsed(requirement: str) -> tuple[str, str]:
+    """Return project and specifier of a requirement; nothing where somebody wrote it by hand and wrongly."""
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:
-        return str(Requirement(root.text).specifier)
-    except InvalidRequirement:  # a lock that somebody wrote by hand
-        return ""
-
-
-def _admission(specifier: str) -> Callable[[str], bool]:
-    """Return a test of versions; what cannot be parsed is taken to admit all."""
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
-    try:
-        parsed = SpecifierSet(specifier)
-    except InvalidSpecifier:
-        return lambda _version: True
-    return lambda version: parsed.contains(version, prereleases=True)
+        parsed = Requirement(requirement)
+    except InvalidRequirement:
+        return "", ""
+    return normalize_name(parsed.name), str(parsed.specifier)

@@ -22,6 +22,7 @@ from envsolver.model.target import Target
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from envsolver.lock.knowledge import LockedBound, LockedRule
     from envsolver.model.candidate import FileKind, Name
 
 __all__ = [
@@ -169,7 +170,8 @@ class Dependency:
         specifier: as it was applied; empty for any version.
         marker: under which it was declared, without ``extra``; None for always.
         extra: the extra of the requiring package that brings it, or None.
-        declared: the specifier that an override of the spec replaced, or None.
+        declared: the specifier that an override of the spec or a rule replaced, or None.
+        rule: the id of the rule that brought or replaced it, or None.
         targets: those of the package's targets on which it applies.
     """
 
@@ -179,6 +181,7 @@ class Dependency:
     marker: str | None = None
     extra: str | None = None
     declared: str | None = None
+    rule: str | None = None
     targets: tuple[str, ...] = ()
 
 
@@ -247,6 +250,9 @@ class Lock:
         roots: requirements of the spec, sorted by group, name and text.
         indexes: sorted by alias; the default index has no entry unless the spec names its URL.
         packages: sorted by name and version.
+        knowledge: version of the knowledge that the rules came from, or None.
+        bounds: implied bounds that hold something back or gave way, sorted.
+        rules: those that took part and those that the spec ignores, sorted by id.
     """
 
     name: str
@@ -258,6 +264,9 @@ class Lock:
     groups: tuple[str, ...] = ()
     exclusive: tuple[tuple[str, ...], ...] = ()
     indexes: tuple[LockedIndex, ...] = ()
+    knowledge: str | None = None
+    bounds: tuple[LockedBound, ...] = ()
+    rules: tuple[LockedRule, ...] = ()
 
     @property
     def platforms(self) -> tuple[str, ...]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from envsolver.lock.canonical import canonical
 from envsolver.lock.check import defects
 from envsolver.lock.header import LOCK_VERSION, check_text, read_header
+from envsolver.lock.knowledge import LockedBound, LockedEffect, LockedRule
 from envsolver.lock.model import (
     DEFAULT_INDEX,
     DIRECT_INDEX,
@@ -132,6 +133,21 @@ class _Table:
         except OverflowError:
             raise _BadValueError((*self._path, key), "is out of range") from None
 
+    def day(self, key: str) -> str | None:
+        """Return a date."""
+        value: date | None = self._get(key, date, "a date")
+        if isinstance(value, datetime):
+            raise _BadValueError((*self._path, key), "must be a date without time")
+        return None if value is None else value.isoformat()
+
+    def flag(self, key: str) -> bool:
+        """Return true or false; false if the key is not there."""
+        self._asked.add(key)
+        value = self._data.get(key, False)
+        if not isinstance(value, bool):
+            raise _BadValueError((*self._path, key), "must be true or false")
+        return value
+
     def strings(self, key: str) -> tuple[str, ...]:
         values: list[object] = self._get(key, list, "an array of strings") or []
         return tuple(self._string((key, at), value) for at, value in enumerate(values))
@@ -178,6 +194,9 @@ def _lock(table: _Table) -> Lock:
         targets=tuple(_target(target) for target in table.tables("target")),
         indexes=tuple(_index(index) for index in table.tables("index")),
         packages=tuple(_package(package) for package in table.tables("package")),
+        knowledge=table.optional("knowledge"),
+        bounds=tuple(_bound(bound) for bound in table.tables("bound")),
+        rules=tuple(_rule(rule) for rule in table.tables("rule")),
     )
     table.finish()
     return lock
@@ -237,10 +256,50 @@ def _dependency(table: _Table) -> Dependency:
         marker=table.optional("marker"),
         extra=table.optional("extra"),
         declared=table.optional("declared"),
+        rule=table.optional("rule"),
         targets=table.strings("targets"),
     )
     table.finish()
     return edge
+
+
+def _bound(table: _Table) -> LockedBound:
+    bound = LockedBound(
+        package=Name(table.text("package")),
+        below=table.optional("below"),
+        released=table.instant("released"),
+        requirer=Name(table.text("requirer")),
+        version=table.text("version"),
+        uploaded=table.instant("uploaded"),
+        gave_way=table.flag("gave-way"),
+        targets=table.strings("targets"),
+    )
+    table.finish()
+    return bound
+
+
+def _rule(table: _Table) -> LockedRule:
+    rule = LockedRule(
+        id=table.text("id"),
+        title=table.optional("title") or "",
+        effects=tuple(_effect(effect) for effect in table.tables("effects")),
+        ignored=table.optional("ignored"),
+        until=table.day("until"),
+    )
+    table.finish()
+    return rule
+
+
+def _effect(table: _Table) -> LockedEffect:
+    effect = LockedEffect(
+        package=Name(table.text("package")),
+        kind=table.one_of("kind", ("constrains", "requires", "replaces")),
+        requirement=table.text("requirement"),
+        gave_way=table.flag("gave-way"),
+        targets=table.strings("targets"),
+    )
+    table.finish()
+    return effect
 
 
 def _file(table: _Table) -> LockedFile:

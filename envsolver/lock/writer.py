@@ -14,6 +14,7 @@ from envsolver.lock.header import LOCK_VERSION
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from envsolver.lock.knowledge import LockedBound, LockedEffect, LockedRule
     from envsolver.lock.model import Dependency, Lock, LockedFile, LockedPackage, LockedRoot
 
 __all__ = ["HIDDEN", "dumps", "toml_string"]
@@ -50,6 +51,7 @@ def dumps(lock: Lock) -> str:
         f"name = {toml_string(lock.name)}",
         f"inputs-digest = {toml_string(lock.inputs_digest)}",
         f"python = {toml_string(lock.python)}",
+        *_optional("knowledge", lock.knowledge),
         *_strings("groups", lock.groups),
         *_array("exclusive", [f"[{_joined(members)}]" for members in lock.exclusive], inline=True),
         *_array("requirements", [_root(root) for root in lock.roots], inline=False),
@@ -61,6 +63,10 @@ def dumps(lock: Lock) -> str:
     for index in lock.indexes:
         lines += ["", "[[index]]", f"alias = {toml_string(index.alias)}", f"url = {toml_string(index.url)}"]
         lines += _optional("kind", None if index.kind == "simple" else index.kind)
+    for rule in lock.rules:
+        lines += _rule(rule)
+    for bound in lock.bounds:
+        lines += _bound(bound)
     for package in lock.packages:
         lines += _package(package)
     return "\n".join([*lines, ""])
@@ -81,6 +87,31 @@ def toml_string(text: str) -> str:
 
 def _escaped(text: str) -> str:
     return _ESCAPED.sub(lambda match: _SHORT_ESCAPES.get(match[0]) or f"\\u{ord(match[0]):04x}", text)
+
+
+def _rule(rule: LockedRule) -> Iterator[str]:
+    yield from ("", "[[rule]]")
+    yield f"id = {toml_string(rule.id)}"
+    yield from _optional("title", rule.title or None)
+    yield from _optional("ignored", rule.ignored)
+    if rule.until is not None:
+        yield f"until = {rule.until}"
+    yield from _array("effects", [_effect(effect) for effect in rule.effects], inline=False)
+
+
+def _bound(bound: LockedBound) -> Iterator[str]:
+    yield from ("", "[[bound]]")
+    yield f"package = {toml_string(bound.package)}"
+    yield from _optional("below", bound.below)
+    if bound.released is not None:
+        yield f"released = {bound.released}"
+    yield f"requirer = {toml_string(bound.requirer)}"
+    yield f"version = {toml_string(bound.version)}"
+    if bound.uploaded is not None:
+        yield f"uploaded = {bound.uploaded}"
+    if bound.gave_way:
+        yield "gave-way = true"
+    yield from _strings("targets", bound.targets)
 
 
 def _package(package: LockedPackage) -> Iterator[str]:
@@ -133,14 +164,28 @@ def _dependency(edge: Dependency) -> str:
         ("marker", edge.marker),
         ("extra", edge.extra),
         ("declared", edge.declared),
+        ("rule", edge.rule),
         ("targets", edge.targets),
     )
 
 
-def _inline(*items: tuple[str, str | Sequence[str] | None]) -> str:
+def _effect(effect: LockedEffect) -> str:
+    return _inline(
+        ("package", effect.package),
+        ("kind", effect.kind),
+        ("requirement", effect.requirement),
+        ("gave-way", effect.gave_way),
+        ("targets", effect.targets),
+    )
+
+
+def _inline(*items: tuple[str, str | bool | Sequence[str] | None]) -> str:
+    """Return an inline table; false and what is empty are left out."""
     parts = []
     for key, value in items:
-        if isinstance(value, str):
+        if isinstance(value, bool):
+            parts += [f"{key} = true"] if value else []
+        elif isinstance(value, str):
             parts.append(f"{key} = {toml_string(value)}")
         elif value:
             parts.append(f"{key} = [{_joined(value)}]")

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from envsolver.model.candidate import File, MetadataSource, Name
     from envsolver.model.origin import Origin
+    from envsolver.model.rule import RuleEffectKind
     from envsolver.model.target import Target
 
-__all__ = ["Edge", "GivenUp", "HeldBack", "Resolution", "ResolvedPackage", "Root", "SolveStats"]
+__all__ = ["Edge", "GivenUp", "HeldBack", "Resolution", "ResolvedPackage", "Root", "RuleUse", "SolveStats"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +104,25 @@ class GivenUp:
     rule: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class RuleUse:
+    """What a rule says of a package of the solution, with regard to another one of it.
+
+    Attributes:
+        rule: its id.
+        name: the package whose version it is about.
+        kind: see :class:`~envsolver.model.rule.RuleEffect`.
+        requirement: on the other package.
+        gave_way: nothing resolved with it, so that it does not hold.
+    """
+
+    rule: str
+    name: Name
+    kind: RuleEffectKind
+    requirement: str
+    gave_way: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolution:
     """A solution for one target.
@@ -114,6 +134,7 @@ class Resolution:
         notes: for the user (requirements far behind their newest version).
         held: the implied bounds at work, sorted.
         given_up: those that gave way, sorted.
+        rules: what rules had to say, sorted. The solver leaves that to whoever knows the rules.
     """
 
     target: Target
@@ -123,3 +144,4 @@ class Resolution:
     notes: tuple[str, ...] = ()
     held: tuple[HeldBack, ...] = ()
     given_up: tuple[GivenUp, ...] = ()
+    rules: tuple[RuleUse, ...] = ()

@@ -10,8 +10,17 @@ from hypothesis import strategies as st
 from envsolver.lock.build import build_lock
 from envsolver.model.candidate import DEFAULT_INDEX, DIRECT_INDEX, File, Name
 from envsolver.model.origin import Origin
-from envsolver.model.resolution import Edge, Resolution, ResolvedPackage, Root, SolveStats
-from envsolver.model.spec import IndexSpec
+from envsolver.model.resolution import (
+    Edge,
+    GivenUp,
+    HeldBack,
+    Resolution,
+    ResolvedPackage,
+    Root,
+    RuleUse,
+    SolveStats,
+)
+from envsolver.model.spec import IgnoredRule, IndexSpec
 from envsolver.model.target import Target
 
 if TYPE_CHECKING:
@@ -32,6 +41,8 @@ _names = st.sampled_from([Name(name) for name in ("a", "b-c", "numpy", "torch", 
 _digests = st.integers(0, 3).map(lambda number: f"{number:x}" * 64)
 _versions = st.sampled_from(["1.0", "1.10", "2.0+cu116", "1!3.0rc1"])
 _extras = st.lists(st.sampled_from(["all", "gpu-x"]), max_size=2, unique=True).map(tuple)
+_RULES = ["A", "TORCH-NUMPY2"]
+_times = st.integers(0, 2_000_000_000)
 _TAGS = {
     "linux-64": "cp39-cp39-manylinux_2_17_x86_64.manylinux2014_x86_64",
     "linux-aarch64": "cp39-abi3-manylinux_2_28_aarch64",
@@ -77,6 +88,7 @@ def _edges(draw: Callable[..., Any], names: list[Name]) -> Edge:
         marker=draw(st.none() | any_text.filter(bool)),
         extra=draw(st.none() | st.sampled_from(["all", "gpu-x"])),
         overridden=draw(st.none() | any_text),
+        rule=draw(st.none() | st.sampled_from(_RULES)),
     )
 
 
@@ -122,7 +134,43 @@ def _resolutions(draw: Callable[..., Any], names: list[Name], target: Target, gr
         roots=tuple(roots),
         packages=tuple(packages),
         stats=SolveStats(rounds=1, solves=1, records=1, metadata_read=1),
+        **draw(_knowledge(packages)),
     )
+
+
+@st.composite
+def _knowledge(draw: Callable[..., Any], packages: list[ResolvedPackage]) -> dict[str, Any]:
+    """Return what bounds and rules did to some packages."""
+    if not packages:
+        return {}
+    some = st.sampled_from(packages)
+    pairs = st.lists(st.tuples(some, some), max_size=3)
+    return {
+        "held": tuple(
+            HeldBack(
+                name=held.name,
+                requirer=by.name,
+                version=by.version,
+                declared=draw(_times),
+                beyond=draw(_versions),
+                uploaded=draw(_times),
+            )
+            for held, by in draw(pairs)
+        ),
+        "given_up": tuple(
+            GivenUp(name=held.name, requirer=by.name, rule=draw(st.none() | st.just("A"))) for held, by in draw(pairs)
+        ),
+        "rules": tuple(
+            RuleUse(
+                rule=draw(st.sampled_from(_RULES)),
+                name=by.name,
+                kind=draw(st.sampled_from(["constrains", "requires", "replaces"])),
+                requirement=f"{held.name}{draw(any_text)}",
+                gave_way=draw(st.booleans()),
+            )
+            for held, by in draw(pairs)
+        ),
+    }
 
 
 @st.composite
@@ -149,6 +197,12 @@ def solutions(draw: Callable[..., Any]) -> dict[str, Any]:
         "resolutions": [
             draw(_resolutions(names, target, [*choice, *free]))
             for target, choice in product(targets, product(*exclusive))
+        ],
+        "knowledge": draw(st.none() | any_text.filter(bool)),
+        "titles": {"A": draw(any_text)},
+        "ignored_rules": [
+            IgnoredRule(id=rule, reason=draw(any_text.filter(bool)), origin=Origin("specs/a.yaml", 9), until=until)
+            for rule, until in draw(st.sampled_from([[], [("B-2", None)], [("B-2", "2027-03-01"), ("C", None)]]))
         ],
     }
 
