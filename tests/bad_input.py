@@ -236,8 +236,17 @@ CASES: tuple[Case, ...] = (
         prepare=lambda stage: stage.server.fault(
             "/simple/lib/", body=b"<html><body>Log in, please</body></html>", content_type="text/html"
         ),
-        status=3,
-        says=("lib",),
+        status=4,
+        says=("/simple/lib/ is not an index page", "neither links to a file nor names lib"),
+    ),
+    Case(
+        name="page to sign in on",
+        prepare=lambda stage: (
+            stage.server.fault("/simple/lib/", redirect=f"{stage.server.base}/login"),
+            stage.server.route("/login", b"<html><body><form action='/session'>Sign in</form></body></html>"),
+        ),
+        status=4,
+        says=("/login is not an index page", "perhaps for signing in", "whether it wants credentials"),
     ),
     Case(
         name="page of another type",
@@ -295,8 +304,8 @@ CASES: tuple[Case, ...] = (
             stage.server.add("bad-1.0.tar.gz", make_sdist("bad", "1.0"), hashes={"sha256": "0" * 64}),
             stage.spec(f"{SPEC}  - bad\n"),
         ),
-        status=3,
-        says=("bad 1.0: its sha256 is", "the index says 0000"),
+        status=4,
+        says=("bad-1.0.tar.gz is not the file that it should be: its sha256 is", "says 0000", "bad!=1.0"),
     ),
     # The machine
     Case(

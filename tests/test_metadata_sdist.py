@@ -261,8 +261,10 @@ class TestHowMuchIsRead:
     def test_an_sdist_read_to_its_end_is_checked(self, index_server: IndexServer) -> None:
         index_server.add(DEMO, make_sdist("demo", "1.0", style="none"), hashes={"sha256": "0" * 64})
         builder = CountingBuilder()
-        with pytest.raises(MetadataUnusableError, match="its sha256 is"):
+        with pytest.raises(NetworkError, match="is not the file that it should be: its sha256 is") as caught:
             read(listed(index_server, DEMO), builder)
+        assert caught.value.hint is not None
+        assert "demo!=1.0" in caught.value.hint
         assert builder.built == []
 
     def test_one_that_breaks_off_is_not_one_without_requirements(self, index_server: IndexServer) -> None:
@@ -271,14 +273,23 @@ class TestHowMuchIsRead:
         with pytest.raises(MetadataUnusableError, match="breaks off"):
             read(listed(index_server, DEMO, sha256=False))
         index_server.fault("*.tar.gz", truncate=100)
-        with pytest.raises(MetadataUnusableError, match="the index says"):
+        with pytest.raises(NetworkError, match="it has 100 bytes, index 'simple' says"):
             read(listed(index_server, DEMO, sha256=False))
 
-    def test_more_than_the_index_says(self, index_server: IndexServer) -> None:
-        from dataclasses import replace
+    def test_damage_is_the_author_s_if_the_digest_is_right(self, index_server: IndexServer) -> None:
+        data = make_sdist("demo", "1.0", style="egg-info", files={"filling": bytes(range(256)) * 999})
+        broken = data[:40] + bytes([data[40] ^ 255]) + data[41:]
+        index_server.add(DEMO, broken)
+        with pytest.raises(MetadataUnusableError):
+            read(listed(index_server, DEMO))
+        index_server.add(DEMO, data)
+        index_server.fault("/files/*", corrupt=40)
+        with pytest.raises(NetworkError, match="is not the file that it should be: its sha256 is"):
+            read(listed(index_server, DEMO))
 
+    def test_more_than_the_index_says(self, index_server: IndexServer) -> None:
         file = served(index_server, make_sdist("demo", "1.0", style="none"))
-        with pytest.raises(MetadataUnusableError, match="more than 9 bytes"):
+        with pytest.raises(NetworkError, match="more than 9 bytes"):
             read(replace(file, size=9))
 
     @pytest.mark.parametrize(("status", "error"), [(404, MetadataUnusableError), (403, NetworkError)])

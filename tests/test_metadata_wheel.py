@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envsolver.model.errors import MetadataUnusableError, NetworkError
+from envsolver.sources.metadata.limits import TAIL
 from tests.support.metadata import Notes, listed, reader
 from tests.support.packages import make_wheel, metadata_text, sha256
 
@@ -201,21 +202,36 @@ class TestRanges:
 
     def test_a_small_wheel_is_seen_whole_and_its_digest_checked(self, index_server: IndexServer) -> None:
         index_server.add(DEMO, make_wheel("demo", "1.0"), hashes={"sha256": "0" * 64})
-        assert "its sha256 is" in refusal(listed(index_server, DEMO))
+        with pytest.raises(NetworkError, match=r"its sha256 is .*, index 'simple' says 0000"):
+            read(listed(index_server, DEMO))
 
     def test_so_is_one_that_is_fetched_whole(self, index_server: IndexServer) -> None:
         index_server.index(ranges="refused")
         index_server.add(DEMO, big(), hashes={"sha256": "0" * 64})
-        assert "its sha256 is" in refusal(listed(index_server, DEMO))
+        with pytest.raises(NetworkError, match="its sha256 is"):
+            read(listed(index_server, DEMO))
+
+    def test_a_damaged_one_is_read_whole_to_see_whose_fault_it_is(self, index_server: IndexServer) -> None:
+        index_server.add(DEMO, big())
+        file = listed(index_server, DEMO)
+        # The signature of the central directory's end: nothing can be found without it.
+        index_server.fault("*.whl", corrupt=TAIL - 22)
+        with pytest.raises(NetworkError, match="is not the file that it should be: its sha256 is"):
+            read(file)
+        index_server.faults.clear()
+        index_server.add(DEMO, big().replace(b"PK\5\6", b"PK\5\7"))
+        assert "zip archive" in refusal(listed(index_server, DEMO))
 
     def test_another_size_than_the_index_says(self, index_server: IndexServer) -> None:
         from dataclasses import replace
 
         index_server.add(DEMO, big())
         file = listed(index_server, DEMO)
-        assert "the index says" in refusal(replace(file, size=len(big()) + 7))
+        with pytest.raises(NetworkError, match=f"it has {len(big()):,} bytes, index 'simple' says {len(big()) + 7:,}"):
+            read(replace(file, size=len(big()) + 7))
         index_server.index(ranges="refused")
-        assert "the server sends more than 10 bytes" in refusal(replace(file, size=10))
+        with pytest.raises(NetworkError, match="it has more than 10 bytes"):
+            read(replace(file, size=10))
 
     def test_a_server_that_sends_other_ranges_than_it_says(self, index_server: IndexServer) -> None:
         index_server.add(DEMO, big())
@@ -358,4 +374,5 @@ class TestCache:
                         await metadata.read(file)
 
         asyncio.run(go())
-        assert len(index_server.asked("*.whl")) == 2
+        # The failure; the wheel's end; the whole of it, to see whether it is what the index means.
+        assert len(index_server.asked("*.whl")) == 3

@@ -115,10 +115,22 @@ class MetadataReader:
                 metadata, key = await self._of_sdist(file)
         except MetadataUnusableError as error:
             if not self._offline:
+                await self._check(file, error)
                 self._cache.put(_BUCKET, key, msgspec.json.encode(self._refusal(error)))
             return error
         self._cache.put(_BUCKET, key, msgspec.json.encode(metadata))
         return metadata
+
+    async def _check(self, file: File, error: MetadataUnusableError) -> None:
+        """See whether an archive that cannot be read is the one that the index means.
+
+        Raises:
+            NetworkError: it is not.
+        """
+        from envsolver.sources.metadata.remote import DamagedArchiveError, verify
+
+        if isinstance(error, DamagedArchiveError) and file.sha256 is not None:
+            await verify(self._http, file)
 
     async def _of_sdist(self, file: File) -> tuple[Metadata, str]:
         """Return what an sdist declares, and the key under which it is kept."""

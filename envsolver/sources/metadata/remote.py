@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ByteSource",
+    "DamagedArchiveError",
     "check_digest",
     "check_length",
     "download",
     "open_bytes",
     "refuse_status",
+    "verify",
     "zip_member",
     "zip_members",
 ]
@@ -37,6 +39,10 @@ _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 _NO_RANGES = frozenset({200, 400, 405, 416, 501})
 """Answers of servers that do not serve (suffix) ranges. 416 is one: RFC 9110 has no file that lacks a last byte."""
 _MEMORY = 8 * 1024 * 1024
+
+
+class DamagedArchiveError(MetadataUnusableError):
+    """An archive that cannot be read: by its author's fault or by the transfer's, which its sha256 can tell."""
 
 
 class ByteSource(Protocol):
@@ -62,8 +68,8 @@ async def open_bytes(http: Http, file: File) -> AsyncIterator[ByteSource]:
     """Open a file by its end, with as few bytes as the server allows.
 
     Raises:
-        MetadataUnusableError: the file is gone, or other than the index says.
-        NetworkError: the server did not answer.
+        MetadataUnusableError: the file is gone.
+        NetworkError: the server did not answer, or has another file than the index says.
     """
     if file.size:
         reply = await http.get_range(file.url, max(0, file.size - TAIL), file.size - 1)
@@ -72,7 +78,7 @@ async def open_bytes(http: Http, file: File) -> AsyncIterator[ByteSource]:
     if reply.status == 206:
         start, total = _span(reply, file)
         if file.size and total != file.size:
-            raise MetadataUnusableError(file.filename, f"the index says {file.size:,} bytes, the server {total:,}")
+            raise _another_file(file, f"it has {total:,} bytes", f"{file.size:,}")
         if not start:
             check_digest(file, sha256(reply.body).hexdigest())
         yield _Ranged(http, file, start, reply.body)
@@ -87,12 +93,12 @@ async def open_bytes(http: Http, file: File) -> AsyncIterator[ByteSource]:
         refuse_status(file, reply.status)
 
 
-async def download(http: Http, file: File, sink: IO[bytes]) -> tuple[str, int]:
-    """Copy a file whole; return ``(sha256, size)``.
+async def download(http: Http, file: File, sink: IO[bytes] | None) -> tuple[str, int]:
+    """Read a file whole, into the sink if there is one; return ``(sha256, size)``.
 
     Raises:
-        MetadataUnusableError: it is gone, larger than can be, or other than the index says.
-        NetworkError: the server did not answer.
+        MetadataUnusableError: it is gone, or larger than can be.
+        NetworkError: the server did not answer, or has another file than the index says.
     """
     digest = sha256()
     size = 0
@@ -103,7 +109,8 @@ async def download(http: Http, file: File, sink: IO[bytes]) -> tuple[str, int]:
             size += len(chunk)
             check_length(file, size, complete=False)
             digest.update(chunk)
-            sink.write(chunk)
+            if sink is not None:
+                sink.write(chunk)
     check_length(file, size, complete=True)
     check_digest(file, digest.hexdigest())
     return digest.hexdigest(), size
@@ -210,25 +217,41 @@ def check_length(file: File, length: int, *, complete: bool) -> None:
     """Compare how much of a file has come with what its index says, or with what can be.
 
     Raises:
-        MetadataUnusableError: there is more, or, once complete, less.
+        NetworkError: there is more, or, once complete, less than the index says.
+        MetadataUnusableError: there is more than can be.
     """
-    limit = file.size or MAX_WHOLE_FILE
-    if length > limit:
-        raise MetadataUnusableError(file.filename, f"the server sends more than {limit:,} bytes")
-    if complete and file.size and length < file.size:
-        raise MetadataUnusableError(file.filename, f"the index says {file.size:,} bytes, the server sends {length:,}")
+    if file.size:
+        if length > file.size or (complete and length < file.size):
+            sent = f"{length:,}" if complete else f"more than {file.size:,}"
+            raise _another_file(file, f"it has {sent} bytes", f"{file.size:,}")
+    elif length > MAX_WHOLE_FILE:
+        raise MetadataUnusableError(file.filename, f"the server sends more than {MAX_WHOLE_FILE:,} bytes")
 
 
 def check_digest(file: File, found: str) -> None:
     """Compare the sha256 of a file's bytes with what its index says, if it says anything.
 
     Raises:
-        MetadataUnusableError: they differ.
+        NetworkError: they differ. To go on with another version would let whoever can disturb a transfer choose it.
     """
     if file.sha256 is not None and found != file.sha256:
-        said_by = "its URL" if file.index == DIRECT_INDEX else "the index"
-        raise MetadataUnusableError(
-            file.filename,
-            f"its sha256 is {found}, {said_by} says {file.sha256}: it was replaced, or damaged on the way",
-            hint="do not install it; ask whoever keeps the index",
-        )
+        raise _another_file(file, f"its sha256 is {found}", file.sha256)
+
+
+async def verify(http: Http, file: File) -> None:
+    """Read a file whole, to see whether it is the one that its index means.
+
+    Raises:
+        NetworkError: it is not, or the server did not answer.
+        MetadataUnusableError: it is gone, or larger than can be.
+    """
+    await download(http, file, None)
+
+
+def _another_file(file: File, found: str, expected: str) -> NetworkError:
+    says = "its URL says" if file.index == DIRECT_INDEX else f"index {file.index!r} says"
+    return NetworkError(
+        f"{file.filename} is not the file that it should be: {found}, {says} {expected}",
+        hint=f"it was replaced, or damaged on the way: do not install it. If it stays so, {file.name}!={file.version} "
+        "under constraints does without it",
+    )

@@ -9,6 +9,7 @@ from envsolver.model.errors import MetadataUnusableError
 from envsolver.sources.metadata.evidence import Evidence
 from envsolver.sources.metadata.limits import MAX_METADATA
 from envsolver.sources.metadata.remote import (
+    DamagedArchiveError,
     check_digest,
     check_length,
     open_bytes,
@@ -41,7 +42,7 @@ async def read_sdist_metadata(http: Http, file: File, version: str | None) -> De
         if file.filename.lower().endswith(tuple(TAR_SUFFIXES)):
             return await _from_tar(http, file, evidence)
     except (ArchiveError, TarError) as error:
-        raise MetadataUnusableError(file.filename, str(error)) from None
+        raise DamagedArchiveError(file.filename, str(error)) from None
     raise MetadataUnusableError(file.filename, "an archive of a kind that Python cannot unpack")
 
 

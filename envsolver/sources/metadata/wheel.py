@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import MetadataUnusableError
 from envsolver.sources.metadata.limits import MAX_METADATA
-from envsolver.sources.metadata.remote import open_bytes, zip_member, zip_members
+from envsolver.sources.metadata.remote import DamagedArchiveError, open_bytes, zip_member, zip_members
 from envsolver.sources.metadata.zipdir import ArchiveError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ async def read_wheel_metadata(http: Http, file: File) -> bytes:
             if len(own) == 1:
                 return await zip_member(source, own[0], MAX_METADATA)
         except ArchiveError as error:
-            raise MetadataUnusableError(file.filename, str(error)) from None
+            raise DamagedArchiveError(file.filename, str(error)) from None
     raise MetadataUnusableError(file.filename, _wrong_count(file.name, [member.path for member in found]))
 
 
