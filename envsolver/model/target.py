@@ -103,21 +103,26 @@ class Target:
 
     def wheel_rank(self, tags: str) -> int | None:
         """Return the place of a wheel's compressed tag set (PEP 425), or None if it cannot be installed."""
-        return _wheel_rank(self, tags)
+        ranks = self._wheel_ranks
+        if tags not in ranks:
+            ranks[tags] = self._best_rank(tags)
+        return ranks[tags]
 
+    @cached_property
+    def _wheel_ranks(self) -> dict[str, int | None]:
+        # A page has few tag sets and thousands of files; asked for each of them.
+        return {}
 
-@lru_cache(maxsize=65536)
-def _wheel_rank(target: Target, tags: str) -> int | None:
-    interpreters, abis, platforms = tags.split("-")
-    ranks = target.tag_ranks
-    best: int | None = None
-    for interpreter in interpreters.split("."):
-        for abi in abis.split("."):
-            for platform in platforms.split("."):
-                rank = ranks.get(f"{interpreter}-{abi}-{platform}")
-                if rank is not None and (best is None or rank < best):
-                    best = rank
-    return best
+    def _best_rank(self, tags: str) -> int | None:
+        interpreters, abis, platforms = tags.split("-")
+        found = [
+            rank
+            for interpreter in interpreters.split(".")
+            for abi in abis.split(".")
+            for platform in platforms.split(".")
+            if (rank := self.tag_ranks.get(f"{interpreter}-{abi}-{platform}")) is not None
+        ]
+        return min(found, default=None)
 
 
 @lru_cache(maxsize=64)

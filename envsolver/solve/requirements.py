@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -35,6 +36,7 @@ class Declared:
         text: the requirement as it was written.
         rule: the id of the rule that brought it, empty if the package declares it.
         soft: whether it gives way when nothing else resolves.
+        only_extra: the extra, where the marker asks for that alone: most do, and judging a marker is dear.
         instead_of: the specifier that the package declares, where a rule or an override of the spec replaced it.
     """
 
@@ -47,9 +49,12 @@ class Declared:
     rule: str = ""
     soft: bool = False
     instead_of: str | None = None
+    only_extra: str | None = None
 
     def applies(self, target: Target, extra: str = "") -> bool:
         """Say whether the marker holds on the target, with this extra of the requiring package active."""
+        if self.only_extra is not None:
+            return extra == self.only_extra
         return self.marker is None or self.marker.evaluate({**target.marker_environment, "extra": extra})
 
 
@@ -68,7 +73,16 @@ def parse(text: str) -> Declared:
         requirement.marker,
         requirement.url,
         text,
+        only_extra=_only_extra(requirement.marker),
     )
+
+
+_ONLY_EXTRA = re.compile(r'extra == "([^"]+)"')
+
+
+def _only_extra(marker: Marker | None) -> str | None:
+    match = _ONLY_EXTRA.fullmatch(str(marker)) if marker is not None else None
+    return normalize_name(match[1]) if match else None
 
 
 def declared_by(metadata: Metadata) -> tuple[Declared, ...]:

@@ -182,7 +182,13 @@ class World:
             by_rule = replace(parse(effect.requirement), rule=effect.rule, soft=not effect.hard)
             if effect.kind == "replaces":
                 found = [
-                    replace(by_rule, extras=one.extras, marker=one.marker, instead_of=str(one.specifier))
+                    replace(
+                        by_rule,
+                        extras=one.extras,
+                        marker=one.marker,
+                        only_extra=one.only_extra,
+                        instead_of=str(one.specifier),
+                    )
                     if one.name == by_rule.name and _declares(one, effect.declared)
                     else one
                     for one in found
@@ -221,6 +227,7 @@ class World:
                 asked.declared,
                 extras=tuple(sorted({*declared.extras, *asked.declared.extras})),
                 marker=declared.marker,
+                only_extra=declared.only_extra,
                 instead_of=str(declared.specifier),
             )
             for asked in self.overrides.get(declared.name, ())
