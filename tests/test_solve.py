@@ -266,13 +266,17 @@ def test_a_conflict_says_what_the_target_rules_out(source: MemorySource) -> None
     source.add("app", "1.0", ["lib>=2"])
     source.add("lib", "1.0")
     source.add("lib", "2.0", requires_python=">=3.10")
-    source.add("lib", "3.0", tags="cp310-cp310-win_amd64")
+    source.add("lib", "3.0", tags="cp39-cp39-win_amd64")
+    source.add("lib", "4.0", tags="cp310-cp310-manylinux_2_17_x86_64")
+    source.add("lib", "5.0", tags="cp39-cp39-manylinux_2_34_x86_64")
     assert str(failure(problem("app"), source)) == dedent("""\
         these requirements cannot hold together:
           specs/x.yaml:5: app
           app 1.0 requires lib>=2
+          lib 4.0: ruled out, it has no sdist, and no wheel for CPython 3.9
+          lib 3.0: ruled out, it has no sdist, and no wheel for linux-64
           lib 2.0: ruled out, its Requires-Python excludes 3.9.25
-          lib 3.0: ruled out, it has no sdist, and no wheel for linux-64 and CPython 3.9 with glibc 2.31""")
+          lib 5.0: ruled out, it has no sdist, and its wheels for linux-64 need a newer glibc than 2.31""")
 
 
 def test_a_requirement_that_nothing_meets_is_explained_by_what_exists(source: MemorySource) -> None:

@@ -202,7 +202,7 @@ def _reason_text(world: World, reason: RuledOut) -> str:
         python=target.python,
         platform=target.platform,
         minor=target.python_minor,
-        glibc=f" with glibc {target.glibc}" if target.glibc else "",
+        system=f"glibc than {target.glibc}" if target.glibc else f"macOS than {target.macos}",
         as_of=datetime.fromtimestamp(as_of, UTC).isoformat() if as_of is not None else "",
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from enum import Enum
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
@@ -32,10 +33,16 @@ class RuledOut(Enum):
 
     NO_FILES = "it has neither a wheel nor an sdist"
     PYTHON = "its Requires-Python excludes {python}"
-    TAGS = "it has no sdist, and no wheel for {platform} and CPython {minor}{glibc}"
+    SYSTEM = "it has no sdist, and its wheels for {platform} need a newer {system}"
+    INTERPRETER = "it has no sdist, and no wheel for CPython {minor}"
+    PLATFORM = "it has no sdist, and no wheel for {platform}"
     AS_OF = "it was uploaded after {as_of}"
     YANKED = "it was yanked and nothing pins it"
     METADATA = "its metadata cannot be used"
+
+
+NEAREST_MISS = (RuledOut.PYTHON, RuledOut.SYSTEM, RuledOut.INTERPRETER, RuledOut.PLATFORM)
+"""Of several reasons the one that tells most comes first."""
 
 
 class Table:
@@ -78,13 +85,16 @@ class Table:
         self.ruled_out: dict[int, RuledOut] = {}
         self.enabled: set[int] = set()
         self._yanked: set[int] = set()
+        # Most releases of a project have the files of their neighbours.
+        verdicts: dict[tuple[int, ...], tuple[RuledOut | None, bool]] = {}
         for position, release in enumerate(page.releases):
-            self._admit(position, release)
+            if as_of is not None or release.shapes not in verdicts:
+                verdicts[release.shapes] = self._judge_release(release)
+            self._admit(position, *verdicts[release.shapes])
         self.rank_of = self._ranks(prefer, pre_releases=pre_releases)
         self.position_of = {rank: position for position, rank in enumerate(self.rank_of)}
 
-    def _admit(self, position: int, release: Release) -> None:
-        reason, yanked = self._judge_release(release)
+    def _admit(self, position: int, reason: RuledOut | None, yanked: bool) -> None:
         if reason is not None:
             self.ruled_out[position] = reason
         elif yanked:
@@ -106,8 +116,7 @@ class Table:
             return None, all(self.page.shapes[shape].yanked for shape in usable)
         if not judged:
             return RuledOut.NO_FILES if not release.shapes else RuledOut.AS_OF, False
-        # A wheel that fits but for Requires-Python tells more than one for another platform.
-        return RuledOut.PYTHON if RuledOut.PYTHON in judged else RuledOut.TAGS, False
+        return next(reason for reason in NEAREST_MISS if reason in judged), False
 
     def _shapes_as_of(self, release: Release) -> tuple[int, ...]:
         index = {shape: i for i, shape in enumerate(self.page.shapes)}
@@ -229,10 +238,19 @@ def _shape(file: File) -> Shape:
 
 def _judge(shape: Shape, target: Target) -> RuledOut | None:
     if shape.kind == "wheel" and target.wheel_rank(shape.tags) is None:
-        return RuledOut.TAGS
+        return _miss(shape.tags, target)
     if shape.requires_python and not python_admitted(shape.requires_python, target.python):
         return RuledOut.PYTHON
     return None
+
+
+@lru_cache(maxsize=4096)
+def _miss(tags: str, target: Target) -> RuledOut:
+    """Say what keeps a wheel from the target."""
+    if replace(target, glibc="2.99", macos="99.0").wheel_rank(tags) is not None:
+        return RuledOut.SYSTEM
+    platforms = {tag.rpartition("-")[2] for tag in target.tag_ranks}
+    return RuledOut.PLATFORM if platforms.isdisjoint(tags.rpartition("-")[2].split(".")) else RuledOut.INTERPRETER
 
 
 @lru_cache(maxsize=4096)
