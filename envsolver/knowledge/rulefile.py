@@ -1,0 +1,174 @@
+"""A rule file: TOML text → rules, with every problem and the line it stands on."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, cast, get_args
+
+from envsolver.knowledge._toml import Document
+from envsolver.knowledge.rules import (
+    Condition,
+    Conflicts,
+    Constrains,
+    Finding,
+    Replaces,
+    Requires,
+    Rule,
+    Severity,
+    Strength,
+    Unusable,
+    Verified,
+)
+from envsolver.model.candidate import normalize_name
+from envsolver.model.origin import Origin
+from envsolver.model.target import KNOWN_PLATFORMS
+
+if TYPE_CHECKING:
+    from envsolver.knowledge._toml import Row
+    from envsolver.knowledge.rules import Effect
+
+__all__ = ["EFFECT_KEYS", "RULE_ID", "RULE_KEYS", "parse_rules"]
+
+RULE_ID = r"[A-Z][A-Z0-9]*(-[A-Z0-9]+)*"
+EFFECT_KEYS = ("constrains", "requires", "conflicts", "replaces", "unusable", "finding")
+RULE_KEYS = frozenset(
+    {
+        *EFFECT_KEYS,
+        "beside",
+        "by",
+        "check",
+        "evidence",
+        "id",
+        "platforms",
+        "python",
+        "severity",
+        "sources",
+        "strength",
+        "symptom",
+        "title",
+        "verified",
+        "when",
+    }
+)
+_REQUIREMENT = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*([<>=!~].*)?", re.DOTALL)
+
+
+def parse_rules(text: str, path: str, *, shipped: bool = False) -> tuple[Rule, ...]:
+    """Return the rules of a file, in its order.
+
+    Args:
+        text: the file's content.
+        path: for messages and the rules' origin.
+        shipped: the file was checked when it was released: specifiers are not parsed until they are used.
+
+    Raises:
+        SpecError: with all problems of the file.
+    """
+    document = Document(text, path)
+    document.only("rule")
+    rules = [_rule(row, checked=shipped) for row in document.rows("rule")]
+    seen: dict[str, int] = {}
+    for rule in rules:
+        if rule.id in seen:
+            document.add(f"rule {rule.id} is written twice, first in line {seen[rule.id]}", line=rule.origin.line)
+        seen.setdefault(rule.id, rule.origin.line)
+    document.raise_problems()
+    return tuple(rules)
+
+
+def _rule(row: Row, *, checked: bool) -> Rule:
+    row.only(RULE_KEYS)
+    rule_id = row.text("id")
+    if rule_id and not re.fullmatch(RULE_ID, rule_id):
+        row.problem(f"{rule_id!r} is no rule id", "id", hint="capitals and digits in parts joined by '-': TORCH-NUMPY2")
+    return Rule(
+        id=rule_id,
+        title=row.text("title", ""),
+        when=tuple(_condition(row, "when", text, checked=checked) for text in row.texts("when", required=True)),
+        effects=_effects(row, checked=checked),
+        origin=Origin(row.document.path, row.line),
+        strength=cast(
+            "Strength", row.choice("strength", get_args(Strength), "preference" if _finding(row) else "hard")
+        ),
+        severity=cast("Severity", row.choice("severity", get_args(Severity), "unsupported")),
+        beside=_condition(row, "beside", beside, checked=checked) if (beside := row.text("beside", "")) else None,
+        python=_specifier(row, "python", row.text("python", ""), checked=checked),
+        platforms=_platforms(row),
+        symptom=row.text("symptom", ""),
+        verified=cast("Verified", row.choice("verified", get_args(Verified))) if "verified" in row.data else None,
+        evidence=row.text("evidence", ""),
+        sources=row.texts("sources", required=True),
+        check=row.text("check", ""),
+    )
+
+
+def _finding(row: Row) -> bool:
+    return "finding" in row.data
+
+
+def _effects(row: Row, *, checked: bool) -> tuple[Effect, ...]:
+    keys = [key for key in EFFECT_KEYS if key in row.data]
+    if len(keys) != 1:
+        found = f"not {' and '.join(keys)}" if keys else "and there is none"
+        row.problem(
+            f"a rule has one effect, {found}", keys[1] if keys else None, hint=f"one of {', '.join(EFFECT_KEYS)}"
+        )
+        return ()
+    key = keys[0]
+    if key != "replaces" and "by" in row.data:
+        row.problem("'by' belongs to 'replaces'", "by")
+    if key == "replaces":
+        return _replaces(row)
+    if key == "finding":
+        if row.data.get("strength") == "hard":
+            row.problem("a finding changes no lock: it cannot be hard", "strength")
+        return (Finding(row.text(key)),)
+    if key == "unusable":
+        return (Unusable(row.text(key)),)
+    kind = {"constrains": Constrains, "requires": Requires, "conflicts": Conflicts}[key]
+    found_conditions = [_condition(row, key, text, checked=checked) for text in row.texts(key, required=True)]
+    for condition in found_conditions:
+        if kind is Constrains and not condition.specifier:
+            row.problem(f"{str(condition)!r} constrains nothing", key, hint=f"write versions: {condition}<2")
+    return tuple(kind(condition.name, condition.specifier) for condition in found_conditions)
+
+
+def _replaces(row: Row) -> tuple[Effect, ...]:
+    """Read ``replaces`` (as declared, hence perhaps no valid requirement) and ``by``."""
+    declared = _REQUIREMENT.fullmatch(re.sub(r"[\s()]", "", row.text("replaces")))
+    by = _condition(row, "by", row.text("by"), checked=False)
+    if declared is None:
+        row.problem("'replaces' names no project", "replaces")
+        return ()
+    name = normalize_name(declared[1])
+    if row.intact and name != by.name:
+        row.problem(f"'by' must be about {name}, not {by.name}", "by")
+    return (Replaces(name, declared[2] or "", by.specifier),)
+
+
+def _condition(row: Row, key: str, text: str, *, checked: bool) -> Condition:
+    found = _REQUIREMENT.fullmatch(text)
+    if found is None:
+        row.problem(f"{text!r} is no project with versions", key, hint="such as torch>=1.8,<2.3")
+        return Condition(normalize_name("invalid"))
+    specifier = re.sub(r"\s+", "", found[2] or "")
+    return Condition(normalize_name(found[1]), _specifier(row, key, specifier, checked=checked))
+
+
+def _specifier(row: Row, key: str, text: str, *, checked: bool) -> str:
+    if text and not checked:
+        from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+        try:
+            SpecifierSet(text)
+        except InvalidSpecifier:
+            row.problem(f"{text!r} is no version specifier (PEP 440)", key)
+    return text
+
+
+def _platforms(row: Row) -> tuple[str, ...]:
+    platforms = row.texts("platforms")
+    for platform in platforms:
+        if platform not in KNOWN_PLATFORMS:
+            row.problem(f"unknown platform {platform!r}", "platforms", hint=f"one of {', '.join(KNOWN_PLATFORMS)}")
+    return platforms
