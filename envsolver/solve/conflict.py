@@ -53,6 +53,7 @@ async def quick_explain(question: Question, background: list[Clause], clauses: l
 def hard_clauses(world: World) -> list[Clause]:
     """Return all clauses that cannot be dropped: the spec's own in its order, then those of packages, sorted."""
     asked = [Clause(kind="requirement", required=one.declared.name, asked=one) for one in world.roots]
+    asked += [clause for clause, _ in world.gpu_specs()]
     of_packages = world.clauses(soft=False)
     # A constraint on what nobody requires takes part in nothing.
     required = {clause.required for clause in (*asked, *of_packages)}
@@ -111,7 +112,7 @@ class Question:
                 positions = [p for p in positions if p in admitted]
             for records in world.records(name, positions, included.__contains__):
                 sat.put(records)
-        for records in world.choice_records():
+        for records in world.other_records():
             sat.put(records)
         specs = [
             spec
@@ -119,6 +120,7 @@ class Question:
             if clause.kind == "requirement" and clause.asked
             for spec in world.specs(clause.asked.declared)
         ]
+        specs += [spec for clause, spec in world.gpu_specs() if clause in included]
         return await sat.solve(specs) is not None
 
 

@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from envsolver.model.candidate import DEFAULT_INDEX
 from envsolver.model.conflict import Reason
 from envsolver.model.errors import NoSolutionError
 from envsolver.solve.conflict import declared_in, minimal_conflict
+from envsolver.solve.gpu import GPU_PACKAGES
 from envsolver.solve.intervals import each, intersect
 from envsolver.solve.requirements import parse
 from envsolver.solve.table import RuledOut
@@ -26,6 +28,16 @@ if TYPE_CHECKING:
 
 __all__ = ["no_solution"]
 
+_LOOSEN = "loosen or remove one of the lines above that stand in the spec"
+_SETTINGS = {
+    RuledOut.PYTHON: "python",
+    RuledOut.INTERPRETER: "python",
+    RuledOut.SYSTEM: "system",
+    RuledOut.PLATFORM: "platforms",
+    RuledOut.AS_OF: "as-of",
+}
+"""Reason → the key of a spec that decides it."""
+
 
 async def no_solution(world: World) -> NoSolutionError:
     """Return the error that explains why the refinement found no solution."""
@@ -36,12 +48,13 @@ async def no_solution(world: World) -> NoSolutionError:
     reasons += [
         Reason(kind="ruled-out", lines=tuple(lines), project=name)
         for name in dict.fromkeys(clause.required for clause in core)
-        if (lines := _ruled_out(world, name, core))
+        if name not in GPU_PACKAGES and (lines := _ruled_out(world, name, core))
     ]
+    unknown = (world.missing[clause.required] for clause in core if clause.required in world.missing)
     return NoSolutionError(
         "these requirements cannot hold together:",
         conflict=reasons,
-        hint="loosen or remove one of the lines above that stand in the spec",
+        hint=next((error.hint for error in unknown if error.hint), _LOOSEN),
     )
 
 
@@ -56,6 +69,12 @@ def _reason(world: World, clause: Clause, core: Sequence[Clause]) -> Reason:
             origin=written.origin,
             text=written.text,
         )
+    if clause.kind == "gpu" and world.gpu:
+        origin = world.gpu.needs.spec.origin
+        return Reason(kind="gpu", lines=(f"{origin}: {world.gpu.text()}",), project=clause.required, origin=origin)
+    if clause.kind == "build":
+        lines = _build_lines(world, clause, core)
+        return Reason(kind="gpu", lines=tuple(lines), project=clause.required, requirer=clause.requirer)
     return Reason(
         kind="rule" if clause.kind == "rule" else "package",
         lines=tuple(_rule_lines(world, clause, core) if clause.kind == "rule" else _edge_lines(world, clause, core)),
@@ -79,6 +98,22 @@ def _rule_lines(world: World, clause: Clause, core: Sequence[Clause]) -> list[st
                 beside = f" where {effect.beside} is there" if effect.beside else ""
                 groups.setdefault(_effect_text(effect.kind, requirement) + beside, []).append(position)
     return [f"{requirer} {_versions(table, at)} {text} (rule {clause.rule})" for text, at in groups.items()]
+
+
+def _build_lines(world: World, clause: Clause, core: Sequence[Clause]) -> list[str]:
+    """Say for what the files of a project are built, as far as the conflict admits them."""
+    requirer = clause.requirer
+    if requirer is None:
+        return []
+    table = world.tables[requirer]
+    groups: dict[str, list[int]] = {}
+    for position in sorted(set(each(_admitted(world, requirer, core))) & table.enabled):
+        if (requirer, position) in world.known:
+            for demand in world.demands(requirer, position):
+                if demand.package == clause.required:
+                    groups.setdefault(demand.text, []).append(position)
+    lines = [f"{requirer} {_versions(table, at)} {text}" for text, at in groups.items()]
+    return _shortened(lines, f"{requirer}: {{count}} more builds")
 
 
 def _effect_text(kind: RuleEffectKind, requirement: Declared) -> str:
@@ -165,7 +200,10 @@ def _ruled_out(world: World, name: Name, core: Sequence[Clause]) -> list[str]:
         if clause.required == name:
             admitted = [set(each(table.positions(d.specifier))) for d in declared_in(world, clause)]
             wanted &= set().union(*admitted)
-    if not any(d.specifier for clause in core if clause.required == name for d in declared_in(world, clause)):
+    if not table.releases:
+        return [f"index {table.page.index!r} has no version of {name} at all"]
+    specified = any(d.specifier for clause in core if clause.required == name for d in declared_in(world, clause))
+    if table.enabled and not specified:
         # Any version will do: the project only takes part by what it requires.
         return []
     lines = []
@@ -220,14 +258,25 @@ def _nothing_fits(world: World, asked: Asked) -> NoSolutionError:
     if not wanted:
         existing = [release.version for release in table.releases]
         lines.append(f"index {table.page.index!r} has {_listing(existing) if existing else 'no version at all'}")
-    usable = table.descending()
     written = asked.written
     return NoSolutionError(
         f"{written.origin}: no version of {name} satisfies {written.text!r}",
         conflict=[
             Reason(kind="requirement", lines=tuple(lines), project=name, origin=written.origin, text=written.text)
         ],
-        hint=f"the newest version that can be used here is {table.version(usable[0])}"
-        if usable
-        else f"index {table.page.index!r} has no version for this target",
+        hint=_way_out(table, wanted),
     )
+
+
+def _way_out(table: Table, wanted: set[int]) -> str:
+    """Say what a user can do about a requirement that no version can meet."""
+    name, index = table.page.name, table.page.index
+    if usable := table.descending():
+        newest = f"the newest version that can be used here is {table.version(usable[0])}"
+        return newest if index == DEFAULT_INDEX else f"{newest}; {name} comes from index {index!r} and from no other"
+    reasons = [reason for reason, _ in _reasons(table, wanted)]
+    settings = list(dict.fromkeys(_SETTINGS[reason] for reason in reasons if reason in _SETTINGS))
+    ways = [f"change {' or '.join(settings)} in the spec"] if settings else []
+    ways += ["pin a yanked version with =="] if RuledOut.YANKED in reasons else []
+    ways += [f"name a sound file ({name} @ URL)"] if RuledOut.METADATA in reasons else []
+    return ", or ".join([*ways, f"bind {name} to an index that has other files"])

@@ -91,8 +91,8 @@ class _Search:
     def _follow(self, name: Name, extra: str) -> None:
         """Take in what a settled project (with an extra) entails."""
         for condition in self._world.effective(name, self.fixed[name], extra):
-            if condition.beside:
-                # Whether it holds is not settled yet; the solver sees to it.
+            if condition.beside or condition.required not in self._world.tables:
+                # Whether the first holds is not settled yet, and the second is the GPU: the solver sees to both.
                 continue
             self._admitted[condition.required] = intersect(self._limit(condition.required), condition.admitted)
             if condition.brings:

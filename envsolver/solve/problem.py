@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from envsolver.model.rule import Rules
     from envsolver.model.spec import SpecRequirement
     from envsolver.model.target import Target
+    from envsolver.solve.gpu import GpuNeeds
 
 __all__ = ["Problem"]
 
@@ -31,6 +32,7 @@ class Problem:
         preferences: versions to keep where they can be kept (those of the lock that is being updated).
         bounds: which implied bounds hold.
         rules: what is known of packages beyond what they declare.
+        gpu: what the GPU of the nodes can run; None: nobody asked.
     """
 
     target: Target
@@ -41,3 +43,4 @@ class Problem:
     preferences: Mapping[Name, str] = field(default_factory=dict)
     bounds: Bounds = field(default_factory=lambda: Bounds(horizon=None))
     rules: Rules = field(default_factory=NoRules)
+    gpu: GpuNeeds | None = None

@@ -176,6 +176,7 @@ class Refinement:
         """
         while True:
             specs = [spec for asked in self.world.roots for spec in self.world.specs(asked.declared)]
+            specs += [spec for _, spec in self.world.gpu_specs()]
             self._refresh()
             answer = await self.sat.solve([*specs, *extra])
             if answer is None:
@@ -205,7 +206,7 @@ class Refinement:
                     name, world.representatives(name), lambda clause: clause not in world.dropped
                 ):
                     self.sat.put(records)
-        for records in world.choice_records():
+        for records in world.other_records():
             self.sat.put(records)
 
     def _batch(self, name: Name, position: int) -> list[tuple[Name, int]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from envsolver.solve.clauses import Asked, Clause, Condition
+from envsolver.solve.gpu import GPU_PACKAGES, VARIANT, Gpu
 from envsolver.solve.horizon import series_of_releases, within_horizon
 from envsolver.solve.intervals import complement, each, intersect, size
 from envsolver.solve.requirements import applying, parse
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from envsolver.model.errors import UnknownPackageError
     from envsolver.model.rule import RuleEffect
     from envsolver.model.spec import SpecRequirement
+    from envsolver.solve.gpu import Demand
     from envsolver.solve.horizon import Series
     from envsolver.solve.intervals import Intervals
     from envsolver.solve.problem import Problem
@@ -60,6 +62,9 @@ class World:
         self.overrides: dict[Name, list[Asked]] = {}
         for asked in self._asked(problem.overrides):
             self.overrides.setdefault(asked.declared.name, []).append(asked)
+        # macOS has neither CUDA nor ROCm: what the spec says of the GPU is meant for the other platforms.
+        applies = problem.gpu is not None and not problem.target.platform.startswith("osx-")
+        self.gpu = Gpu(problem.gpu, problem.target) if problem.gpu and applies else None
         self.tables: dict[Name, Table] = {}
         self.missing: dict[Name, UnknownPackageError] = {}
         self.known: dict[tuple[Name, int], Known] = {}
@@ -73,6 +78,7 @@ class World:
         self._marks: dict[Name, set[int]] = {}
         self._awaited: dict[Name, set[Name]] = {}
         self._awake: set[RuleEffect] = set()
+        self._demanded: dict[tuple[Name, int], list[Demand]] = {}
         self.choices_made: dict[tuple[tuple[str, ...], tuple[str, ...]], str] = {}
         self._ruling: dict[tuple[Name, int], Sequence[RuleEffect]] = {}
         self._requirements: dict[tuple[Name, int, str], list[Declared]] = {}
@@ -245,7 +251,33 @@ class World:
             found.append(Condition(clause, declared.name, self.positions(declared), declared.extras))
             if (bounded := self.bounded(name, position, declared)) is not None:
                 found.append(Condition(_bound(name, declared.name, extra), declared.name, bounded))
-        return found
+        return found if extra else found + self._demands(name, position)
+
+    def _demands(self, name: Name, position: int) -> list[Condition]:
+        """Return what the GPU software for which a version's file is built entails."""
+        return [
+            Condition(
+                Clause(kind="build", required=demand.package, requirer=name),
+                demand.package,
+                ((demand.rank, demand.rank + 1),),
+            )
+            for demand in self.demands(name, position)
+        ]
+
+    def demands(self, name: Name, position: int) -> list[Demand]:
+        """Return what a known version's file asks of the GPU."""
+        if self.gpu is None:
+            return []
+        key = (name, position)
+        if key not in self._demanded:
+            self._demanded[key] = list(self.gpu.demands(self.tables[name].file(position), self.known[key].metadata))
+        return self._demanded[key]
+
+    def gpu_specs(self) -> list[tuple[Clause, str]]:
+        """Return what the spec itself says of the GPU: clause and match spec."""
+        if self.gpu is None or self.gpu.wanted is None:
+            return []
+        return [(Clause(kind="gpu", required=VARIANT), f"{VARIANT} =={self.gpu.wanted}")]
 
     def _constraints_by_rule(self, name: Name, position: int) -> list[Condition]:
         found = []
@@ -346,7 +378,9 @@ class World:
 
     def _specs(self, name: Name, admitted: Intervals, extras: Sequence[str] = ()) -> tuple[str, ...]:
         specification = None
-        if name in self.tables:
+        if name in GPU_PACKAGES:
+            specification = "|".join(f"=={low}" for low, _ in admitted)
+        elif name in self.tables:
             specification = self.tables[name].specification(admitted)
             marks = self._marks.setdefault(name, set())
             ends = {end for interval in admitted for end in interval}
@@ -367,8 +401,14 @@ class World:
         package = self.choices_made.setdefault((absent, specs), f"choice_x_{len(self.choices_made)}")
         return f"{package} *"
 
-    def choice_records(self) -> list[Records]:
+    def other_records(self) -> list[Records]:
         """Return the records that :meth:`records` made use of beside those of projects."""
+        return [
+            *(self.gpu.records() if self.gpu else ()),
+            *self._choice_records(),
+        ]
+
+    def _choice_records(self) -> list[Records]:
         return [
             Records(package, {2: Needs(constrains=absent), 1: Needs(constrains=specs)})
             for (absent, specs), package in self.choices_made.items()

@@ -46,6 +46,7 @@ class MemorySource:
         uploaded: int | None = None,
         unusable: bool = False,
         build: str = "",
+        index: str = "default",
     ) -> None:
         """Add one file."""
         stem = f"{name.replace('-', '_')}-{version}{build}"
@@ -55,7 +56,7 @@ class MemorySource:
             version=version,
             kind="sdist" if sdist else "wheel",
             filename=filename,
-            index="default",
+            index=index,
             url=f"https://files.invalid/{filename}",
             sha256="0" * 64,
             requires_python=requires_python,
