@@ -10,15 +10,21 @@ from envsolver.model.rule import RuleEffect
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from envsolver.knowledge.rules import Effect, Rule, RuleBook
+    from envsolver.knowledge.rules import Effect, Rule, RuleBook, Severity
     from envsolver.model.candidate import Name
     from envsolver.model.target import Target
 
 __all__ = ["SolverRules"]
 
+MERELY_TOLD: frozenset[Severity] = frozenset({"unsupported", "info"})
+
 
 class SolverRules:
-    """A :class:`~envsolver.model.rule.Rules` made of a rule book."""
+    """A :class:`~envsolver.model.rule.Rules` made of a rule book.
+
+    A preference against what is merely not tested or supported takes no part: it would trade versions that work for old
+    ones. Such rules are findings.
+    """
 
     def __init__(self, book: RuleBook) -> None:
         self._book = book
@@ -30,7 +36,7 @@ class SolverRules:
         return tuple(
             effect
             for rule, of_rule in self._book.effects(name, version, target)
-            if (effect := _effect(rule, of_rule)) is not None
+            if (rule.hard or rule.severity not in MERELY_TOLD) and (effect := _effect(rule, of_rule)) is not None
         )
 
 
