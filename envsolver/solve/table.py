@@ -244,13 +244,19 @@ def _judge(shape: Shape, target: Target) -> RuledOut | None:
     return None
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16384)
 def _miss(tags: str, target: Target) -> RuledOut:
     """Say what keeps a wheel from the target."""
-    if replace(target, glibc="2.99", macos="99.0").wheel_rank(tags) is not None:
+    newest, platforms = _without_limits(target)
+    if newest.wheel_rank(tags) is not None:
         return RuledOut.SYSTEM
-    platforms = {tag.rpartition("-")[2] for tag in target.tag_ranks}
     return RuledOut.PLATFORM if platforms.isdisjoint(tags.rpartition("-")[2].split(".")) else RuledOut.INTERPRETER
+
+
+@lru_cache(maxsize=16)
+def _without_limits(target: Target) -> tuple[Target, frozenset[str]]:
+    """Return the target with the newest system there can be, and the platform tags of the target itself."""
+    return replace(target, glibc="2.99", macos="99.0"), frozenset(tag.rpartition("-")[2] for tag in target.tag_ranks)
 
 
 @lru_cache(maxsize=4096)
