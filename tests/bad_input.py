@@ -1,28 +1,24 @@
 """Everything that a user can get wrong, or that can go wrong around him, and what he sees of it.
 
-``python -m tests.bad_input`` prints the whole table, to be read by a person; ``test_cli_bad_input.py`` checks that each
-case ends in a message with its facts, and that no file of the project has changed.
+``python -m benchmarks.faults`` prints the whole table, to be read by a person; ``test_cli_bad_input.py`` checks that
+each case ends in a message with its facts, and that no file of the project has changed.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import subprocess
-import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.support.cli import publish
-from tests.support.index_server import IndexServer
 from tests.support.packages import make_sdist, make_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["CASES", "Case", "Stage"]
+    from tests.support.index_server import IndexServer
+
+__all__ = ["CASES", "SPEC", "Case", "Stage", "set_up"]
 
 SPEC = 'python: "3.11"\nplatforms: [linux-64]\nsystem: {glibc: "2.31"}\npip:\n  - app\n'
 
@@ -95,7 +91,9 @@ def _readonly_cache(stage: Stage) -> None:
 
 
 def _folder_in_the_way(stage: Stage) -> None:
-    (stage.root / "locks" / "train.requirements.txt").mkdir(parents=True)
+    path = stage.root / "locks" / "train.requirements.txt"
+    path.unlink(missing_ok=True)
+    path.mkdir(parents=True)
 
 
 CASES: tuple[Case, ...] = (
@@ -198,7 +196,15 @@ CASES: tuple[Case, ...] = (
         name="no version that fits the target",
         prepare=_tooth_and_nail,
         status=3,
-        says=("specs/train.yaml:6", "pick", "3.11.18", "glibc 2.31", "yanked", "uploaded after 2024-01-01"),
+        says=(
+            "specs/train.yaml:6",
+            "pick",
+            "3.11.18",
+            "newer glibc than 2.31",
+            "change as-of or python",
+            "yanked",
+            "uploaded after 2024-01-01",
+        ),
     ),
     Case(
         name="version on another index than the one it is bound to",
@@ -343,7 +349,7 @@ CASES: tuple[Case, ...] = (
 
 
 def _write_lock(stage: Stage, text: str) -> None:
-    (stage.root / "locks").mkdir()
+    (stage.root / "locks").mkdir(exist_ok=True)
     (stage.root / "locks" / "train.lock.toml").write_text(text, encoding="utf-8")
 
 
@@ -357,24 +363,3 @@ def set_up(root: Path, server: IndexServer) -> Stage:
     stage = Stage(root=root, server=server, environ=environ)
     stage.spec(SPEC)
     return stage
-
-
-def _print_table() -> None:
-    for case in CASES:
-        with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-            stage = set_up(Path(folder).resolve() / "project", stack.enter_context(IndexServer()))
-            case.prepare(stage)
-            done = subprocess.run(
-                [sys.executable, "-m", "envsolver", *case.args],
-                cwd=stage.root,
-                env={**os.environ, **stage.environ},
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-        sys.stdout.write(f"\n## {case.name} (exit {done.returncode}, expected {case.status})\n")
-        sys.stdout.write(done.stdout + done.stderr)
-
-
-if __name__ == "__main__":
-    _print_table()

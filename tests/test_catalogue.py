@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from envsolver.model.errors import SpecError, UnknownEnvironmentError, UsageError
-from envsolver.spec import catalogue, environment_names, find_project, find_spec, load_spec
+from envsolver.spec import environment_names, find_project, find_spec, load_spec
+from envsolver.spec.catalogue import catalogue
 from tests.support.specs import MINIMAL, write_specs
 
 if TYPE_CHECKING:

@@ -235,8 +235,8 @@ class TestWhereAPackageComesFrom:
             world.page("requestz")
         # Suggested is only what an index really has.
         assert caught.value.hint == (
-            f"did you mean requests? (asked other = {server.url('other')}, from specs/demo.yaml:7; "
-            f"default = {server.url()}, from UV_DEFAULT_INDEX)"
+            f"did you mean requests? (other is {server.url('other')}, from specs/demo.yaml:7; "
+            f"default is {server.url()}, from UV_DEFAULT_INDEX)"
         )
         assert server.asked("/simple/") == []
 
@@ -718,7 +718,7 @@ class TestSessions:
         assert "secret" not in repr(page.files("1.0"))
         with pytest.raises(NetworkError, match="refuses to answer") as caught:
             World(tmp_path / "elsewhere", index_server.url(), spec).page("demo")
-        assert "UV_INDEX_<ALIAS>_PASSWORD" in str(caught.value.hint)
+        assert "UV_INDEX_MY_CORP_PASSWORD" in str(caught.value.hint)
 
     def test_the_default_index_may_have_a_name_of_uv_s(self, index_server: IndexServer, tmp_path: Path) -> None:
         index_server.index(auth=("user", "secret"))

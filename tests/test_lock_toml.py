@@ -104,9 +104,9 @@ def test_a_header_in_another_layout_is_read_too() -> None:
         ("lock-version = 1\nname = 'x'\ninputs-digest = 'x'", "lock-version must be a string", "is this a lock"),
         ("lock-version = '1.0'\ninputs-digest = 'x'", "name is missing", "is this a lock"),
         ("lock-version = '2.0'\nname = 'x'\ninputs-digest = 'x'", "newer than this envsolver", "upgrade envsolver"),
-        ("lock-version = '0.9'\nname = 'x'\ninputs-digest = 'x'", "too old", "make it again"),
+        ("lock-version = '0.9'\nname = 'x'\ninputs-digest = 'x'", "too old", "restore it"),
         ("lock-version = 'one'\nname = 'x'\ninputs-digest = 'x'", "not of the form 1.0", None),
-        ("lock-version = '1.0\n", "not TOML", "make it again"),
+        ("lock-version = '1.0\n", "not TOML", "restore it"),
         ("<<<<<<< HEAD\nlock-version = '1.0'", "a merge conflict is not resolved", "take either side"),
     ],
 )

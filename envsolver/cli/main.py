@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+EXIT_FILE = 4
 EXIT_DEFECT = 4
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
@@ -34,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if hasattr(sys.stdout, "reconfigure"):
         # A title in Greek must not end in a traceback where the output is ASCII.
         sys.stdout.reconfigure(errors="backslashreplace")
+    status = 0
     try:
         status = 0 if _nothing_to_do(args) else _run(args)
         sys.stdout.flush()
@@ -42,6 +44,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_BROKEN_PIPE
     except KeyboardInterrupt:  # before or after the command itself
         return EXIT_INTERRUPTED
+    except OSError as error:  # of the output itself: on a full disk not even JSON can say what is wrong
+        _drop_output()
+        if not status:
+            reason = (error.strerror or str(error)).lower()
+            sys.stderr.write(f"error: standard output cannot be written: {reason}\n")
+        return status or EXIT_FILE
     return status
 
 
@@ -60,6 +68,7 @@ def _run(args: list[str]) -> int:
     import click
 
     from envsolver.cli.base import ReaderGoneError, root
+    from envsolver.cli.ui import OUTPUT
     from envsolver.model.errors import EnvsolverError
 
     try:
@@ -78,7 +87,9 @@ def _run(args: list[str]) -> int:
 
         return _report(_ui(args), error.code, str(error), error.hint, status=error.exit_code, facts=facts_of(error))
     except OSError as error:
-        return _report(_ui(args), "file", _os_error(error), None, status=4)
+        if error.filename == OUTPUT:
+            raise
+        return _report(_ui(args), "file", _os_error(error), None, status=EXIT_FILE)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a traceback is no message for a user
         return _defect(_ui(args), error)
     return status if isinstance(status, int) else 0

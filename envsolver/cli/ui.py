@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from envsolver.model.ports import Progress
 
-__all__ = ["Common", "Ui", "display_path"]
+__all__ = ["OUTPUT", "Common", "Ui", "display_path"]
+
+OUTPUT = "standard output"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +80,13 @@ class Ui:
         return sys.stdout.isatty()
 
     def out(self, text: str) -> None:
-        """Print a result."""
-        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        """Print a result.
+
+        Raises:
+            OSError: with :data:`OUTPUT` for a file name: it cannot be written.
+        """
+        with _named_output():
+            sys.stdout.write(text if text.endswith("\n") else text + "\n")
 
     def json(self, value: Any) -> None:
         """Print the one JSON document of a command."""
@@ -146,7 +153,19 @@ def _width(stream: TextIO) -> int:
     return shutil.get_terminal_size((WIDTH, 24)).columns
 
 
+@contextmanager
+def _named_output() -> Iterator[None]:
+    """Say of an error which file it means: the interpreter names files that were opened by name only."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, OUTPUT) from error
+
+
 def _write_error(text: str) -> None:
-    sys.stdout.flush()  # keeps the order where both streams end in one file
+    with _named_output():
+        sys.stdout.flush()  # keeps the order where both streams end in one file
     sys.stderr.write(text + "\n")
     sys.stderr.flush()

@@ -17,6 +17,7 @@ LOCK_VERSION = (1, 1)
 
 _TABLE = re.compile(r"^[ \t]*\[\[", re.MULTILINE)
 _PLAIN_KEY = re.compile(r'^(lock-version|name|inputs-digest)[ \t]*=[ \t]*"([^"\\\n]*)"[ \t]*\r?$', re.MULTILINE)
+_AFRESH = "restore it from version control, or make it afresh: `envsolver lock --upgrade` for this environment"
 _CONFLICT = re.compile(r"^(?:<{7}|>{7}|\|{7})(?: |\r?$)", re.MULTILINE)
 
 
@@ -80,14 +81,16 @@ def _parsed(head: str, path: str) -> dict[str, object]:
     try:
         return tomllib.loads(head)
     except (ValueError, RecursionError) as error:
-        raise LockError(path, f"not TOML: {error}", hint="make it again with `envsolver lock`") from None
+        raise LockError(path, f"not TOML: {error}", hint=_AFRESH) from None
 
 
 def _text(found: dict[str, object], key: str, path: str) -> str:
     value = found.get(key)
     if not isinstance(value, str):
         problem = "is missing" if value is None else "must be a string"
-        raise LockError(path, f"{key} {problem}", hint="is this a lock of envsolver? `envsolver lock` makes one")
+        raise LockError(
+            path, f"{key} {problem}", hint="is this a lock of envsolver? `envsolver lock --upgrade` makes one"
+        )
     return value
 
 
@@ -103,5 +106,5 @@ def _supported(version: str, path: str) -> tuple[int, int]:
             hint="upgrade envsolver",
         )
     if major < LOCK_VERSION[0]:
-        raise LockError(path, f"lock-version {version} is too old to be read", hint="make it again: `envsolver lock`")
+        raise LockError(path, f"lock-version {version} is too old to be read", hint=_AFRESH)
     return major, minor

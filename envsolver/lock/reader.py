@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["loads"]
 
-_REMAKE = "a lock is not edited by hand: run `envsolver lock` for this environment"
+_REMAKE = (
+    "a lock is not edited by hand: restore it from version control, or make it afresh with `envsolver lock --upgrade`"
+)
 _T = TypeVar("_T", bound=str)
 
 

@@ -16,6 +16,7 @@ answer 403 for what does not exist.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -199,17 +200,16 @@ class IndexSet:
             compact = await self._store.page(index.address, name)
         except NetworkError as error:
             # The one place that knows what the user calls this index.
-            raise NetworkError(f"index {index.alias!r}: {error}", hint=error.hint) from error
+            hint = error.hint and error.hint.replace("<ALIAS>", re.sub(r"[^A-Z0-9]", "_", index.alias.upper()))
+            raise NetworkError(f"index {index.alias!r}: {error}", hint=hint) from error
         return None if compact is None else open_page(compact, name, index.alias)
 
     async def _unknown(self, name: Name) -> UnknownPackageError:
         asked = self.indexes_of(name)
-        places = "; ".join(_describe(index) for index in asked)
         near = await self._nearest(name)
-        hint = f"asked {places}" if asked else "the spec has no index for it"
-        if near:
-            hint = f"did you mean {' or '.join(near)}? ({hint})"
-        return UnknownPackageError(name, indexes=[index.alias for index in asked], hint=hint)
+        advice = f"did you mean {' or '.join(near)}?" if near else "check its name, or name the index that has it"
+        places = "; ".join(_describe(index) for index in asked) or "the spec has no index for it"
+        return UnknownPackageError(name, indexes=[index.alias for index in asked], hint=f"{advice} ({places})")
 
     async def _nearest(self, name: Name) -> list[str]:
         """Return names like this one that really are on the indexes. An index's list of all names is not read."""
@@ -244,4 +244,4 @@ def _describe(index: BoundIndex) -> str:
     where = f"{index.frozen.path}" if index.frozen is not None else redact(index.address.url)
     origin = f", from {index.origin}" if index.origin else ""
     bound = ", to which the spec binds it" if index.packages else ""
-    return f"{index.alias} = {where}{origin}{bound}"
+    return f"{index.alias} is {where}{origin}{bound}"

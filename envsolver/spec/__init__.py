@@ -1,6 +1,7 @@
 """The spec file: its keys, loading with positions, ``extends``, the catalogue, and the digest of what a lock needs.
 
 The names below are loaded when they are first asked for (PEP 562): who only compares digests pays for nothing else.
+The function ``catalogue`` is not among them: it has the name of its module.
 """
 
 from __future__ import annotations
@@ -8,13 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from envsolver.spec.catalogue import catalogue, environment_names, find_project, find_spec
+    from envsolver.spec.catalogue import environment_names, find_project, find_spec
     from envsolver.spec.digest import inputs_digest
     from envsolver.spec.load import load_spec
     from envsolver.spec.reference import reference_markdown, schema
 
 __all__ = [
-    "catalogue",
     "environment_names",
     "find_project",
     "find_spec",
@@ -25,7 +25,6 @@ __all__ = [
 ]
 
 _MODULES = {
-    "catalogue": "catalogue",
     "environment_names": "catalogue",
     "find_project": "catalogue",
     "find_spec": "catalogue",

@@ -65,7 +65,8 @@ def find_spec(project: Path, reference: str) -> Path:
     if "/" in reference or "\\" in reference or reference.endswith(SUFFIXES):
         path = Path(reference)
         if not path.is_file():
-            raise UnknownEnvironmentError(reference, hint="there is no such file")
+            there = "`envsolver list` shows the environments"
+            raise UnknownEnvironmentError(reference, hint=f"there is no such file; {there}")
         return path
     by_name = [path for path in _spec_files(project) if path.stem == reference]
     if by_name:

@@ -144,15 +144,35 @@ def _syntax_problem(error: Any, text: str, path: str) -> Problem:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     if mark is None:
         return Problem(f"not valid YAML: {error}", Origin(path))
-    said = " ".join(part for part in (error.context, error.problem) if part)
+    # The end of the file counts as a line of its own, which no editor shows.
+    last = max(1, len(text.splitlines()))
+    line, begun = min(mark.line + 1, last), getattr(error.context_mark, "line", mark.line) + 1
+    context, problem = error.context or "", error.problem or ""
+    if context and begun < line:
+        context = f"{context} that begins on line {begun},"
+    said = f"{context} {problem}".strip()
+    if mark.line + 1 >= last and "scanning a quoted scalar" in context:
+        # What is not closed goes on to the end of the file: where it begins is where to look.
+        line = begun
     hint = None
     if _is_indented_with_tab(text, mark.line):
         hint = "the line is indented with a tab; YAML wants spaces"
-    elif "mapping values are not allowed" in said:
-        hint = "quote a text that contains ': '"
-    # The end of the file counts as a line of its own, which no editor shows.
-    line = min(mark.line + 1, max(1, len(text.splitlines())))
+    else:
+        hint = next((advice for words, advice in _YAML_ADVICE.items() if words in said), None)
     return Problem(f"not valid YAML: {said}", Origin(path, line), hint)
+
+
+_YAML_ADVICE = {
+    "mapping values are not allowed": "write KEY: VALUE, and quote a text that contains ': '",
+    "cannot start any token": "quote a text that begins with @, ` or %",
+    "scanning a quoted scalar": "close the quote",
+    "parsing a flow sequence": "close the [ or put a comma between its items",
+    "parsing a flow mapping": "close the { or put a comma between its items",
+    "could not find expected ':'": "write KEY: VALUE",
+    "parsing a block mapping": "keys of one mapping begin in one column; a quote within quotes is doubled",
+    "parsing a block collection": "items of one list begin in one column",
+}
+"""Words of the parser → what to do."""
 
 
 def _is_indented_with_tab(text: str, line: int) -> bool:
