@@ -315,12 +315,17 @@ class Envsolver:
 
 
 def _spec(inputs: InputSet) -> dict[str, Any]:
+    """Return the spec of a set, by metadata alone: uv knows neither implied bounds nor rules."""
+    from envsolver.knowledge.rules import load_rulebook
+
     document: dict[str, Any] = {
         "name": inputs.name,
         "python": inputs.python,
         "platforms": ["linux-64"],
         "system": {"glibc": inputs.glibc},
         "pip": list(inputs.requirements),
+        "implied-bounds": "off",
+        "rules": {"ignore": [{"id": rule.id, "reason": "judged by metadata"} for rule in load_rulebook().rules]},
     }
     if inputs.constraints:
         document["constraints"] = list(inputs.constraints)
