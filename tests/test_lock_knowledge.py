@@ -178,7 +178,7 @@ def test_the_digest_of_the_content_is_that_of_a_lock_that_knows_nothing() -> Non
         ("until = 2027-03-01", 'until = "2027-03-01"', "rule[1].until: must be a date"),
         ("until = 2027-03-01", "until = 2027-03-01T00:00:00Z", "rule[1].until: must be a date without time"),
         ("until = 2027-03-01", "effects = [{ package = 'six', requirement = 'x' }]", "an ignored rule has none"),
-        ('"constrains"', '"forbids"', "rule[0].effects[0].kind: must be one of constrains, requires, replaces"),
+        ('"constrains"', '"forbids"', "rule[0].effects[0].kind: must be one of constrains, excludes, requires"),
         ('{ package = "deepspeed"', '{ package = "nowhere"', "rule[0].effects[0]: 'nowhere' is not locked"),
         ('specifier = "', 'rule = "A", specifier = "', "package[0].dependencies[0]: there is no rule 'A' in the lock"),
     ],

@@ -7,6 +7,7 @@ change is solved again: so what is printed is what was tried.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -27,10 +28,12 @@ if TYPE_CHECKING:
     Versions = Mapping[Name, str]
     Solve = Callable[[Spec], Awaitable[Versions]]
 
-__all__ = ["MOST_FIXES", "edited", "find_fixes"]
+__all__ = ["MOST_FIXES", "MOST_SOLVES", "edited", "find_fixes"]
 
 MOST_FIXES = 5
 """So many are found at most; a person reads the first three."""
+MOST_SOLVES = 12
+"""So often is a spec solved at most: somebody waits for the explanation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +44,48 @@ class _Trial:
     size: tuple[int, ...]
 
 
-async def find_fixes(spec: Spec, error: NoSolutionError, solve: Solve) -> tuple[Fix, ...]:
+class _SpentError(Exception):
+    """All solves that were granted have been made."""
+
+
+async def find_fixes(
+    spec: Spec, error: NoSolutionError, solve: Solve, *, most_solves: int = MOST_SOLVES
+) -> tuple[Fix, ...]:
     """Return changes that make the spec resolve, the smallest first.
 
     Args:
         spec: the one without a solution.
         error: why; only lines of the spec that it names are changed.
         solve: solves a spec to the end; returns versions by project.
+        most_solves: so often it is called at most; what was found until then is returned.
     """
-    lines = _lines(error)
+    left = most_solves
+
+    async def counted(changed: Spec) -> Versions:
+        nonlocal left
+        if left == 0:
+            raise _SpentError
+        left -= 1
+        return await solve(changed)
+
+    lines = [reason for reason in _lines(error) if _stands_in(spec, reason)]
     for together in (1, 2):
-        trials = []
-        for place, chosen in enumerate(combinations(lines, together)):
-            trial = await _loosen(spec, chosen, solve)
-            if trial is not None:
-                trials.append(_Trial(trial.fix, (*trial.size, place)))
+        trials: list[_Trial] = []
+        with suppress(_SpentError):
+            for place, chosen in enumerate(combinations(lines, together)):
+                trial = await _loosen(spec, chosen, counted)
+                if trial is not None:
+                    trials.append(_Trial(trial.fix, (*trial.size, place)))
         if trials:
             return tuple(trial.fix for trial in sorted(trials, key=lambda trial: trial.size)[:MOST_FIXES])
     return ()
+
+
+def _stands_in(spec: Spec, reason: Reason) -> bool:
+    """Say whether a line is one of the spec: an option of the command line is not."""
+    return any(
+        (line.origin, line.text) == (reason.origin, reason.text) for line in (*spec.requirements, *spec.constraints)
+    )
 
 
 def edited(spec: Spec, edits: Iterable[Edit]) -> Spec:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from envsolver.app.holding import facts_about, gave_way
 from envsolver.lock.graph import tree as tree_lines
 from envsolver.lock.graph import why as why_on
 from envsolver.lock.model import BASE_GROUP
@@ -14,6 +15,7 @@ from envsolver.model.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from envsolver.app.holding import BoundFact, GaveWay, RuleFact
     from envsolver.lock.graph import TreeLine, Way, Why
     from envsolver.lock.model import Dependency, Lock, LockedFile, LockedPackage, LockedRoot
     from envsolver.model.spec import Spec
@@ -166,6 +168,9 @@ class WhyReport:
         reasons: the ways that lead to it, shortest first.
         required_by: all packages that require it, with their requirements.
         held_by: what admits no arbitrarily new version of it; empty if nothing does.
+        bounds: the implied bounds among that.
+        rules: the rules among that.
+        gave_way: bounds and rules that do not hold because nothing resolves with them.
     """
 
     name: str
@@ -176,6 +181,9 @@ class WhyReport:
     reasons: tuple[Reason, ...]
     required_by: tuple[str, ...]
     held_by: tuple[str, ...]
+    bounds: tuple[BoundFact, ...] = ()
+    rules: tuple[RuleFact, ...] = ()
+    gave_way: tuple[GaveWay, ...] = ()
 
 
 def why(lock: Lock, spec: Spec, package: str) -> tuple[WhyReport, ...]:
@@ -203,10 +211,14 @@ def _report(lock: Lock, spec: Spec, locked: LockedPackage, places: Mapping[tuple
         for way in found.ways:
             key = (way.root.text, _place(way.root, places), way.root.group, tuple(_hops(way)))
             ways.setdefault(key, []).append(target.name)
-        for text, holds in _demands(found, places):
+        for text, holds in _demands(lock, found, places):
             required_by[text] = None
             if holds:
                 held_by[text] = None
+    knowledge = facts_about(lock, locked)
+    # What a rule requires or replaces is a requirement, which has been told already.
+    held_by |= dict.fromkeys(rule.sentence for rule in knowledge.rules if rule.kind in {"constrains", "excludes"})
+    held_by |= dict.fromkeys(bound.sentence for bound in knowledge.bounds)
     held_by |= dict.fromkeys(_bounds_of_spec(spec, locked))
     return WhyReport(
         name=locked.name,
@@ -220,6 +232,9 @@ def _report(lock: Lock, spec: Spec, locked: LockedPackage, places: Mapping[tuple
         ),
         required_by=tuple(required_by),
         held_by=tuple(held_by),
+        bounds=knowledge.bounds,
+        rules=knowledge.rules,
+        gave_way=tuple(given for given in gave_way(lock) if locked.name in {given.package, given.requirer}),
     )
 
 
@@ -237,7 +252,7 @@ def _hops(way: Way) -> Iterator[Hop]:
         yield Hop(name=package.name, version=package.version, requires=_requirement(step.by), extra=step.by.extra)
 
 
-def _demands(found: Why, places: Mapping[tuple[str, str, str], str]) -> Iterator[tuple[str, bool]]:
+def _demands(lock: Lock, found: Why, places: Mapping[tuple[str, str, str], str]) -> Iterator[tuple[str, bool]]:
     """Yield each direct requirement on a package in words, and whether it keeps newer versions out."""
     for way in found.ways:
         if not way.steps:
@@ -245,9 +260,18 @@ def _demands(found: Why, places: Mapping[tuple[str, str, str], str]) -> Iterator
             yield f"{_place(way.root, places)} requires {way.root.text}{group}", _bounded(way.root.text)
     for parent in found.parents:
         for edge in parent.by:
-            overridden = "" if edge.declared is None else f" (overridden; declared: {edge.declared or 'any version'})"
-            text = f"{parent.package.name} {parent.package.version} requires {_requirement(edge)}{overridden}"
-            yield text, _bounded(_requirement(edge))
+            text = f"{parent.package.name} {parent.package.version} requires {_requirement(edge)}"
+            yield f"{text}{_remark(lock, edge)}", _bounded(_requirement(edge))
+
+
+def _remark(lock: Lock, edge: Dependency) -> str:
+    """Say where a requirement comes from that the package does not declare like this."""
+    declared = "" if edge.declared is None else f"declared: {edge.declared or 'any version'}"
+    if edge.rule is None:
+        return f" (overridden; {declared})" if declared else ""
+    title = next((rule.title for rule in lock.rules if rule.id == edge.rule), "")
+    by_rule = f"rule {edge.rule}: {title}" if title else f"rule {edge.rule}"
+    return f" ({by_rule}; {declared})" if declared else f" ({by_rule})"
 
 
 def _bounds_of_spec(spec: Spec, locked: LockedPackage) -> Iterator[str]:

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from envsolver.app.holding import HeldReport
     from envsolver.app.project import Environment, Project
     from envsolver.lock.diff import LockDiff
     from envsolver.lock.model import Lock
+    from envsolver.model.fix import Fix
     from envsolver.model.ports import Progress
     from envsolver.model.resolution import SolveStats
     from envsolver.model.spec import Spec
@@ -66,6 +68,8 @@ class LockOutcome:
         stats: of the solver, by target.
         timings: seconds by stage; stages that run side by side overlap.
         error: what went wrong, with status ``failed``.
+        held: what implied bounds and rules do to the lock that was made; None if nothing was solved.
+        applied: the fix that was written into the spec before, if one was.
     """
 
     name: str
@@ -80,6 +84,8 @@ class LockOutcome:
     stats: tuple[tuple[str, SolveStats], ...] = ()
     timings: tuple[tuple[str, float], ...] = ()
     error: EnvsolverError | None = None
+    held: HeldReport | None = None
+    applied: Fix | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +108,7 @@ class LockJob:
         notes: tuple[str, ...] = (),
         stats: tuple[tuple[str, SolveStats], ...] = (),
         error: EnvsolverError | None = None,
+        held: HeldReport | None = None,
     ) -> LockOutcome:
         """Return what became of it, with the time that it took."""
         return LockOutcome(
@@ -117,6 +124,7 @@ class LockJob:
             stats=stats,
             timings=self.stopwatch.seconds(),
             error=error,
+            held=held,
         )
 
 
@@ -131,7 +139,10 @@ def _check_one(project: Project, environment: Environment) -> LockOutcome:
         with stopwatch.stage("spec"):
             state = lock_state(project, environment)
             if state.solve:
-                project.spec(environment)  # `lock` would refuse a bad spec, so that must be said instead
+                from envsolver.app.rulefiles import load_rules
+
+                # `lock` would refuse a bad spec or rule, so that must be said instead.
+                load_rules(project, project.spec(environment))
             if not state.reasons:
                 remember(project, environment)
     except EnvsolverError as error:

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypedDict
 
 from envsolver.app.files import write_together
+from envsolver.app.fixing import find_fixes
+from envsolver.app.holding import held_back
+from envsolver.app.knowledge import load_knowledge, overdue
 from envsolver.app.lockfile import lock_text, requirements_text
 from envsolver.app.locking import package_counts
-from envsolver.app.solving import solve_environment
+from envsolver.app.solving import resolve_environment, solve_environment
 from envsolver.lock.diff import diff_locks
 from envsolver.lock.reader import loads
 from envsolver.model.candidate import normalize_name
-from envsolver.model.errors import EnvsolverError, LockError, UsageError
+from envsolver.model.errors import EnvsolverError, LockError, NoSolutionError, UnknownPackageError, UsageError
 from envsolver.model.origin import Origin
 from envsolver.model.spec import SpecRequirement
 from envsolver.sources.open import SourceSettings, open_session
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
+    from envsolver.app.knowledge import Knowledge
     from envsolver.app.locking import LockJob, LockOptions, LockOutcome
+    from envsolver.app.timing import Stopwatch
     from envsolver.lock.model import Lock
     from envsolver.model.candidate import Name
     from envsolver.model.ports import Progress
@@ -96,17 +103,26 @@ async def _relock_one(
 ) -> LockOutcome:
     project, name = job.project, job.environment.name
     old = _old_lock(job, upgrades)
-    solved = await solve_environment(
-        spec,
-        digest=job.state.digest,
+    with job.stopwatch.stage("knowledge"):
+        knowledge = load_knowledge(project, spec)
+    circumstances = _Circumstances(
         project_root=project.root,
         session=session,
         keep=None if upgrades.everything else old,
         moving=upgrades.moving,
         extra_constraints=upgrades.constraints,
         stopwatch=job.stopwatch,
-        progress=progress,
+        knowledge=knowledge,
     )
+    try:
+        solved = await solve_environment(spec, digest=job.state.digest, progress=progress, **circumstances)
+    except UnknownPackageError:
+        raise
+    except NoSolutionError as error:
+        progress.stage("looking for fixes")
+        with job.stopwatch.stage("fixes"):
+            error.fixes = await find_fixes(spec, error, _Trials(circumstances, progress))
+        raise
     with job.stopwatch.stage("write"):
         text = lock_text(solved.lock)
         # The lock comes last: if only the first file gets written, it does not belong to the old lock, and the next
@@ -123,9 +139,52 @@ async def _relock_one(
         written=written,
         packages=package_counts(solved.lock),
         diff=diff_locks(old, solved.lock) if old is not None else None,
-        notes=solved.notes,
+        notes=(*solved.notes, *overdue(spec, datetime.now(UTC).date().isoformat())),
         stats=solved.stats,
+        held=held_back(solved.lock),
     )
+
+
+class _Circumstances(TypedDict):
+    """What a solve depends on beside the spec, as :func:`resolve_environment` has it."""
+
+    project_root: Path
+    session: Session
+    keep: Lock | None
+    moving: frozenset[Name]
+    extra_constraints: Sequence[SpecRequirement]
+    stopwatch: Stopwatch
+    knowledge: Knowledge
+
+
+class _Trials:
+    """Solves a spec that was changed a little, in the same circumstances."""
+
+    def __init__(self, circumstances: _Circumstances, progress: Progress) -> None:
+        self._circumstances = circumstances
+        self._progress = _Hushed(progress)
+        self._made = 0
+
+    async def __call__(self, changed: Spec) -> Mapping[Name, str]:
+        """Return the versions of a solution; where platforms differ, those of the first.
+
+        Raises:
+            NoSolutionError: there is none, or it cannot be found out.
+        """
+        self._made += 1
+        self._progress.told(f"attempt {self._made}")
+        try:
+            solutions = await resolve_environment(
+                changed, progress=self._progress, digests=False, **self._circumstances
+            )
+        except NoSolutionError:
+            raise
+        except EnvsolverError as error:  # offline, it needs what the cache has not
+            raise NoSolutionError(str(error)) from error
+        versions: dict[Name, str] = {}
+        for resolution in solutions.values():
+            versions = {package.name: package.version for package in resolution.packages} | versions
+        return versions
 
 
 def _old_lock(job: LockJob, upgrades: _Upgrades) -> Lock | None:
@@ -142,6 +201,29 @@ def _old_lock(job: LockJob, upgrades: _Upgrades) -> Lock | None:
         if upgrades.everything:
             return None
         raise
+
+
+class _Hushed:
+    """Keeps to itself what a trial has to say, but how far it has got."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._trial = ""
+
+    def told(self, trial: str) -> None:
+        """Begin a trial."""
+        self._trial = trial
+        self._progress.update(trial)
+
+    def stage(self, name: str) -> None:
+        """Ignore it: the stage is the search."""
+
+    def update(self, text: str) -> None:
+        """Pass it on."""
+        self._progress.update(f"{self._trial}, {text}")
+
+    def note(self, text: str) -> None:
+        """Ignore it: it is about a spec that nobody wrote."""
 
 
 class _NamedProgress:

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from envsolver.app.project import Project
+    from envsolver.knowledge.rules import RuleBook
+    from envsolver.model.spec import Spec
 
-__all__ = ["rule_digests", "rule_files", "rule_texts"]
+__all__ = ["load_rules", "rule_digests", "rule_files", "rule_texts"]
 
 
 def rule_files(project: Project) -> tuple[Path, ...]:
@@ -47,6 +49,22 @@ def rule_texts(project: Project) -> tuple[tuple[str, str], ...]:
         except UnicodeDecodeError as error:
             raise FileError(f"{project.relative(path)} is not UTF-8 (byte {error.start})") from error
     return tuple(texts)
+
+
+def load_rules(project: Project, spec: Spec) -> RuleBook:
+    """Return the rules that hold for an environment: the shipped ones and the project's own.
+
+    Raises:
+        SpecError: a rule file of the project is wrong, or the spec ignores a rule that does not exist.
+        FileError: a rule file cannot be read.
+    """
+    from envsolver.knowledge.rules import load_rulebook
+
+    return load_rulebook(
+        rule_texts(project),
+        {ignored.id: ignored.reason for ignored in spec.ignored_rules},
+        origins={ignored.id: ignored.origin for ignored in spec.ignored_rules},
+    )
 
 
 def _read(project: Project, path: Path) -> bytes:

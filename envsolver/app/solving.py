@@ -8,12 +8,14 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from envsolver.app.commits import kept_commits
+from envsolver.app.knowledge import Knowledge, with_rule_uses, without_dates
 from envsolver.app.timing import TimedSource
 from envsolver.lock.build import build_lock
 from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import NoSolutionError, SpecError, UnknownPackageError, UsageError
 from envsolver.model.errors import Problem as SpecProblem
 from envsolver.model.pep508 import parse_requirement
+from envsolver.solve.gpu import GpuNeeds
 from envsolver.solve.problem import Problem
 from envsolver.solve.resolve import resolve
 
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from envsolver.model.target import Target
     from envsolver.sources.open import Session
 
-__all__ = ["Solved", "solve_environment"]
+__all__ = ["Solved", "resolve_environment", "solve_environment"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,14 +68,68 @@ async def solve_environment(
     extra_constraints: Sequence[SpecRequirement],
     stopwatch: Stopwatch,
     progress: Progress,
+    knowledge: Knowledge | None = None,
 ) -> Solved:
-    """Solve every platform of a spec and merge the solutions.
+    """Solve every platform of a spec and merge the solutions into a lock.
+
+    Everything but ``digest``, that of the spec's inputs, is as :func:`resolve_environment` has it.
+
+    Raises:
+        EnvsolverError: as :func:`resolve_environment` does.
+    """
+    known = knowledge or Knowledge()
+    solutions = await resolve_environment(
+        spec,
+        project_root=project_root,
+        session=session,
+        keep=keep,
+        moving=moving,
+        extra_constraints=extra_constraints,
+        stopwatch=stopwatch,
+        progress=progress,
+        knowledge=known,
+    )
+    resolutions = tuple(solutions.values())
+    lock = build_lock(
+        name=spec.name,
+        inputs_digest=digest,
+        python=resolutions[0].target.python,
+        targets=[spec.target(platform) for platform in spec.platforms],
+        groups=spec.groups,
+        exclusive=spec.exclusive,
+        indexes=spec.indexes,
+        resolutions=resolutions,
+        knowledge=known.version,
+        titles=known.titles,
+        ignored_rules=spec.ignored_rules,
+    )
+    notes = [note for resolution in resolutions for note in resolution.notes]
+    return Solved(
+        lock=lock,
+        notes=tuple(dict.fromkeys([*notes, *without_dates(resolutions, known.bounds)])),
+        stats=tuple((label, resolution.stats) for label, resolution in solutions.items()),
+    )
+
+
+async def resolve_environment(
+    spec: Spec,
+    *,
+    project_root: Path,
+    session: Session,
+    keep: Lock | None,
+    moving: frozenset[Name],
+    extra_constraints: Sequence[SpecRequirement],
+    stopwatch: Stopwatch,
+    progress: Progress,
+    knowledge: Knowledge,
+    digests: bool = True,
+) -> Mapping[str, Resolution]:
+    """Solve every platform of a spec; return the solutions by name of their target, the leading one first.
 
     The first platform is solved alone; the others, side by side, then prefer its versions.
 
     Args:
         spec: after ``extends``.
-        digest: of its inputs.
         project_root: against which the spec's paths are resolved.
         session: shared by all environments of a run.
         keep: the old lock, whose versions stay where they can.
@@ -81,6 +137,8 @@ async def solve_environment(
         extra_constraints: of the command line.
         stopwatch: gets the time of each stage.
         progress: is told what goes on.
+        knowledge: implied bounds and rules.
+        digests: read the bytes of files for which the index gives no sha256, as a lock needs them.
 
     Raises:
         EnvsolverError: as :func:`~envsolver.solve.resolve.resolve` does; of several platforms, the first one's.
@@ -100,6 +158,9 @@ async def solve_environment(
             overrides=spec.overrides,
             as_of=_as_of(spec),
             preferences=_preferences(keep, moving, forks[0], first, fork),
+            bounds=knowledge.bounds,
+            rules=knowledge.rules,
+            gpu=_gpu(spec),
         )
         source = sources[fork.target.platform]
         with stopwatch.stage("solve"):
@@ -110,7 +171,9 @@ async def solve_environment(
                 if len(forks) > 1:
                     placed.args = (f"for {_label(fork)}: {placed}",)
                 raise placed from error.__cause__
-        return await _with_digests(resolution, source)
+        if digests:
+            resolution = await _with_digests(resolution, source)
+        return with_rule_uses(resolution, knowledge.rules)
 
     first = await solve(forks[0], None)
     # All answers are awaited even if one fails: which error is reported must not depend on which came first.
@@ -120,21 +183,7 @@ async def solve_environment(
         if isinstance(other, BaseException):
             raise other
         resolutions.append(other)
-    lock = build_lock(
-        name=spec.name,
-        inputs_digest=digest,
-        python=forks[0].target.python,
-        targets=[spec.target(platform) for platform in spec.platforms],
-        groups=spec.groups,
-        exclusive=spec.exclusive,
-        indexes=spec.indexes,
-        resolutions=resolutions,
-    )
-    return Solved(
-        lock=lock,
-        notes=tuple(dict.fromkeys(note for resolution in resolutions for note in resolution.notes)),
-        stats=tuple((_label(fork), resolution.stats) for fork, resolution in zip(forks, resolutions, strict=True)),
-    )
+    return {_label(fork): resolution for fork, resolution in zip(forks, resolutions, strict=True)}
 
 
 def _placed(error: UnknownPackageError, problem: Problem) -> UnknownPackageError:
@@ -169,6 +218,10 @@ def _label(fork: _Fork) -> str:
 def _requirements(spec: Spec, choice: Iterable[str]) -> tuple[SpecRequirement, ...]:
     left_out = {group for members in spec.exclusive for group in members} - set(choice)
     return tuple(requirement for requirement in spec.requirements if requirement.group not in left_out)
+
+
+def _gpu(spec: Spec) -> GpuNeeds | None:
+    return GpuNeeds(spec=spec.gpu, index_urls={index.alias: index.url for index in spec.indexes}) if spec.gpu else None
 
 
 def _as_of(spec: Spec) -> int | None:

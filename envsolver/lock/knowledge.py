@@ -44,7 +44,7 @@ class LockedEffect:
     Attributes:
         package: the project whose version the rule is about.
         kind: what the rule does to it, see :class:`~envsolver.model.rule.RuleEffect`.
-        requirement: on another project of the lock.
+        requirement: on another project; of ``unusable``, what can be used instead.
         gave_way: nothing resolved with it, so that it does not hold.
         targets: the lock's targets on which it is so.
     """

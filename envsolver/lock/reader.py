@@ -295,7 +295,7 @@ def _rule(table: _Table) -> LockedRule:
 def _effect(table: _Table) -> LockedEffect:
     effect = LockedEffect(
         package=Name(table.text("package")),
-        kind=table.one_of("kind", ("constrains", "requires", "replaces")),
+        kind=table.one_of("kind", ("constrains", "excludes", "requires", "replaces", "unusable")),
         requirement=table.text("requirement"),
         gave_way=table.flag("gave-way"),
         targets=table.strings("targets"),

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["bound_sentence", "effect_sentence", "short_version"]
 
+_VERBS = {"constrains": "with", "excludes": "without", "requires": "requires", "replaces": "requires"}
+
 
 def bound_sentence(lock: Lock, bound: LockedBound) -> str:
     """Say why an implied bound holds a package back, or that it gave way."""
@@ -42,7 +44,7 @@ def short_version(version: str) -> str:
 def effect_sentence(lock: Lock, rule: LockedRule, effect: LockedEffect) -> str:
     """Say what a rule does to a package, or that it gave way."""
     versions = {package.version: None for package in lock.packages if package.name == effect.package}
-    verb = {"constrains": "with", "requires": "requires", "replaces": "requires"}[effect.kind]
-    what = f"{effect.package} {' or '.join(versions)} {verb} {effect.requirement}"
+    who = f"{effect.package} {' or '.join(versions)}"
+    what = f"{who} {_VERBS[effect.kind]} {effect.requirement}" if effect.kind != "unusable" else f"{who} is unusable"
     title = f"rule {rule.id}: {rule.title}" if rule.title else f"rule {rule.id}"
     return f"{title} ({what}; gave way: nothing resolves with it)" if effect.gave_way else f"{title} ({what})"

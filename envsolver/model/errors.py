@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from envsolver.model.conflict import Reason
+    from envsolver.model.fix import Fix
     from envsolver.model.origin import Origin
 
 __all__ = [
@@ -115,6 +116,8 @@ class NoSolutionError(EnvsolverError):
     Attributes:
         summary: one line.
         conflict: the reasons, a minimal set; empty where the summary says all.
+        fixes: changes of the spec with which it resolves, each solved, the smallest first; whoever looks for them puts
+            them here.
     """
 
     exit_code = 3
@@ -125,6 +128,7 @@ class NoSolutionError(EnvsolverError):
         super().__init__("\n".join([summary, *lines]), hint=hint)
         self.summary = summary
         self.conflict = tuple(conflict)
+        self.fixes: tuple[Fix, ...] = ()
 
 
 class UnknownPackageError(NoSolutionError):

@@ -112,7 +112,7 @@ class RuleUse:
         rule: its id.
         name: the package whose version it is about.
         kind: see :class:`~envsolver.model.rule.RuleEffect`.
-        requirement: on the other package.
+        requirement: on the other package; of ``unusable``, what can be used instead.
         gave_way: nothing resolved with it, so that it does not hold.
     """
 

@@ -289,7 +289,7 @@ RULE_REASON: Field[Located[str]] = Field(
 UNTIL: Field[Located[str]] = Field(
     "until",
     _line("a date such as 2027-03-01", r"\d{4}-\d\d-\d\d", check=checks.day),
-    "From this day on `lock` reminds of the exception, which holds nevertheless.",
+    "From this day on `lock`, when it solves, asks whether the reason is still good. The rule stays ignored.",
 )
 IGNORE: Field[Located[tuple[Part, ...]]] = Field(
     "ignore",

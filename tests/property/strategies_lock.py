@@ -164,7 +164,7 @@ def _knowledge(draw: Callable[..., Any], packages: list[ResolvedPackage]) -> dic
             RuleUse(
                 rule=draw(st.sampled_from(_RULES)),
                 name=by.name,
-                kind=draw(st.sampled_from(["constrains", "requires", "replaces"])),
+                kind=draw(st.sampled_from(["constrains", "excludes", "requires", "replaces", "unusable"])),
                 requirement=f"{held.name}{draw(any_text)}",
                 gave_way=draw(st.booleans()),
             )

@@ -81,6 +81,7 @@ class CommandLine:
 def publish(
     server: IndexServer, name: str, version: str, *requires: str, index: str = "simple", **facts: Any
 ) -> StoredFile:
-    """Put a wheel on a loopback index; ``facts`` go to :meth:`IndexServer.add`."""
+    """Put a wheel on a loopback index, all at one time; ``facts`` go to :meth:`IndexServer.add`."""
+    facts.setdefault("upload_time", "2023-01-01T00:00:00Z")
     filename = f"{name.replace('-', '_')}-{version}-py3-none-any.whl"
     return server.add(filename, make_wheel(name, version, requires=requires), index=index, **facts)

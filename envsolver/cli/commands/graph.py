@@ -8,15 +8,17 @@ import click
 
 from envsolver.app.graphing import tree_of
 from envsolver.app.graphing import why as reports_of
+from envsolver.app.holding import held_back
 from envsolver.app.lockfile import read_lock
 from envsolver.app.project import open_project
 from envsolver.cli.base import EnvironmentName, command
-from envsolver.cli.text import fill, size
+from envsolver.cli.text import count, fill, size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from envsolver.app.graphing import Artefact, Reason, Tree, TreeRow, WhyReport
+    from envsolver.app.holding import HeldReport
     from envsolver.cli.ui import Ui
 
 __all__ = ["tree", "why"]
@@ -107,25 +109,43 @@ def _tree_as_json(drawn: Tree) -> dict[str, Any]:
 
 @command("why")
 @click.argument("name", type=EnvironmentName(), metavar="NAME")
-@click.argument("package", metavar="PACKAGE")
-def why(ui: Ui, name: str, package: str) -> None:
+@click.argument("package", required=False, metavar="[PACKAGE]")
+@click.option(
+    "--held", is_flag=True, help="List the packages that implied bounds and rules hold back, without PACKAGE."
+)
+def why(ui: Ui, name: str, package: str | None, *, held: bool) -> None:
     """Explain why a package is locked, and at this version.
 
-    The ways that lead to it from the spec, where its file comes from, and which requirements hold it where it is.
+    The ways that lead to it from the spec, where its file comes from, and which requirements, rules and implied bounds
+    hold it where it is.
     """
+    from envsolver.cli.report import plain
+
+    if (package is None) is not held:
+        raise click.UsageError("name a PACKAGE, or use --held alone")
     project = open_project(ui.common.project)
     environment = project.find(name)
-    reports = reports_of(read_lock(project, environment), project.spec(environment), package)
+    lock = read_lock(project, environment)
+    if package is None:
+        report = held_back(lock)
+        lines = _held_lines(ui, report)
+        document = plain(report)
+    else:
+        reports = reports_of(lock, project.spec(environment), package)
+        lines = _reports_lines(ui, reports)
+        document = {"environment": environment.name, "package": reports[0].name, "versions": plain(reports)}
     if ui.json_wanted:
-        from envsolver.cli.report import plain
-
-        ui.json({"environment": environment.name, "package": reports[0].name, "versions": plain(reports)})
+        ui.json(document)
         return
+    for line in lines:
+        ui.out(line)
+
+
+def _reports_lines(ui: Ui, reports: Sequence[WhyReport]) -> Iterator[str]:
     for position, report in enumerate(reports):
         if position:
-            ui.out("")
-        for line in _why_lines(ui, report):
-            ui.out(line)
+            yield ""
+        yield from _why_lines(ui, report)
 
 
 def _why_lines(ui: Ui, report: WhyReport) -> Iterator[str]:
@@ -142,10 +162,32 @@ def _why_lines(ui: Ui, report: WhyReport) -> Iterator[str]:
         yield from _cut(ui, [_prose(ui, text) for text in report.held_by])
     else:
         yield "  nothing in the lock: it was the best version that fitted when it was locked"
+    if report.gave_way:
+        yield from ("", ui.style("what gave way", "1"))
+        yield from _cut(ui, [_prose(ui, given.sentence) for given in report.gave_way])
 
 
 def _prose(ui: Ui, text: str) -> list[str]:
     return fill(text, width=ui.width, indent="    ", first="  ").splitlines()
+
+
+def _held_lines(ui: Ui, report: HeldReport) -> Iterator[str]:
+    yield f"{report.environment}: implied bounds hold {count(report.bounded, 'package')} back"
+    for held in report.held:
+        yield ui.style(f"{held.package} {held.version}", "1")
+        sentences = [(fact.sentence, fact.targets) for fact in held.rules]
+        sentences += [(fact.sentence, fact.targets) for fact in held.bounds]
+        for sentence, targets in sentences:
+            yield from _prose(ui, f"{sentence} (on {', '.join(targets)})" if targets else sentence)
+    if report.gave_way:
+        yield ui.style("what gave way", "1")
+        for given in report.gave_way:
+            yield from _prose(ui, given.sentence)
+    if report.ignored:
+        yield ui.style("what the spec ignores", "1")
+        for ignored in report.ignored:
+            until = f" (until {ignored.until})" if ignored.until else ""
+            yield from _prose(ui, f"rule {ignored.rule}: {ignored.reason}{until}")
 
 
 def _cut(ui: Ui, blocks: list[list[str]]) -> Iterator[str]:

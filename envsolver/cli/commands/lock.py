@@ -10,6 +10,7 @@ from envsolver.app import locking
 from envsolver.app.project import open_project
 from envsolver.cli.base import EnvironmentName, command
 from envsolver.cli.text import count, duration, package_counts
+from envsolver.model.errors import NoSolutionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from envsolver.app.locking import LockOutcome
     from envsolver.app.project import Project
     from envsolver.cli.ui import Ui
+    from envsolver.model.fix import Fix
 
 __all__ = ["lock"]
 
@@ -37,6 +39,13 @@ MOST_CHANGES = 40
     metavar="X[==V]",
     help="Let the version of X move (to V); may be given more than once.",
 )
+@click.option(
+    "--apply-fix",
+    "fix",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="If there is no solution, write fix N of those suggested into the spec, then lock.",
+)
 def lock(
     ui: Ui,
     names: tuple[str, ...],
@@ -46,18 +55,24 @@ def lock(
     refresh: bool,
     upgrade: bool,
     upgrade_packages: tuple[str, ...],
+    fix: int | None,
 ) -> int:
     """Resolve environments and write their locks.
 
     For each NAME writes locks/NAME.lock.toml and locks/NAME.requirements.txt, if the spec has changed since they were
-    made. Versions in the old lock stay unless they must move; --upgrade and --upgrade-package let them.
+    made. Versions in the old lock stay unless they must move; --upgrade and --upgrade-package let them. Where there is
+    no solution, changes of the spec are suggested, each of which was solved; --apply-fix makes one.
     """
     if only_check and (refresh or upgrade or upgrade_packages):
         raise click.UsageError("--check solves nothing: --refresh and --upgrade do not go with it")
     if refresh and ui.common.offline:
         raise click.UsageError("--refresh asks the indexes again: --offline does not go with it")
+    if only_check and fix is not None:
+        raise click.UsageError("--check changes nothing: --apply-fix does not go with it")
     project = open_project(ui.common.project)
     heads = project.select(names, every=every)
+    if fix is not None and len(heads) != 1:
+        raise click.UsageError("--apply-fix takes one environment")
     several = len(heads) > 1
     if only_check:
         outcomes = locking.check(project, heads)
@@ -70,7 +85,12 @@ def lock(
         # Outcomes are told at the end, in the order asked for: the live line is gone then, and the output is the
         # same in every run.
         with ui.progress() as progress:
-            outcomes = locking.lock(project, heads, options, progress)
+            if fix is None:
+                outcomes = locking.lock(project, heads, options, progress)
+            else:
+                from envsolver.app.applying import lock_with_fix
+
+                outcomes = (lock_with_fix(project, heads[0], options, fix, progress),)
         for outcome in outcomes:
             _tell(ui, outcome, several=several)
     return _finish(ui, project, outcomes)
@@ -108,24 +128,64 @@ def _tell(ui: Ui, outcome: LockOutcome, *, several: bool) -> None:
     if ui.json_wanted:
         return
     prefix = f"{outcome.name}: " if several else ""
+    if outcome.applied is not None:
+        _tell_applied(ui, outcome, outcome.applied)
     if outcome.error is not None:
         ui.error(f"{prefix}{outcome.error}")
-        if outcome.error.hint:
-            ui.hint(outcome.error.hint)
+        _tell_fixes(ui, outcome)
     elif outcome.status == "stale":
         ui.error(f"{outcome.name} is not up to date: {'; '.join(outcome.reasons)}")
     elif outcome.status == "up-to-date":
         ui.say(f"{outcome.name} is up to date")
+        _tell_notes(ui, outcome, prefix)
     else:
-        for path in (outcome.lock_path, outcome.requirements_path):
-            ui.wrote(path, changed=path in outcome.written)
-        if outcome.packages:
-            ui.say(f"{prefix}{package_counts(outcome.packages)}")
-        _tell_changes(ui, outcome)
-        for note in outcome.notes:
-            ui.note(f"{prefix}{note}")
+        _tell_written(ui, outcome, prefix)
     if ui.verbose:
         _tell_details(ui, outcome)
+
+
+def _tell_applied(ui: Ui, outcome: LockOutcome, fix: Fix) -> None:
+    ui.say(f"fixed {fix.title}")
+    for path in outcome.written:
+        if path not in {outcome.lock_path, outcome.requirements_path}:
+            ui.wrote(path, changed=True)
+
+
+def _tell_fixes(ui: Ui, outcome: LockOutcome) -> None:
+    """Print what would help, or what the error itself has to suggest."""
+    error = outcome.error
+    fixes = error.fixes if isinstance(error, NoSolutionError) else ()
+    if fixes:
+        ui.more("these changes resolve it, each was solved:")
+        for number, fix in enumerate(fixes, start=1):
+            ui.more(f"  {number}. {fix.title}")
+            ui.more(f"     {fix.outcome}")
+        ui.hint(f"`envsolver lock {outcome.name} --apply-fix N` writes one of them into the spec")
+    elif error is not None and error.hint:
+        ui.hint(error.hint)
+
+
+def _tell_written(ui: Ui, outcome: LockOutcome, prefix: str) -> None:
+    for path in (outcome.lock_path, outcome.requirements_path):
+        ui.wrote(path, changed=path in outcome.written)
+    if outcome.packages:
+        ui.say(f"{prefix}{package_counts(outcome.packages)}")
+    _tell_changes(ui, outcome)
+    _tell_notes(ui, outcome, prefix)
+    if outcome.held is None:
+        return
+    for given in outcome.held.gave_way:
+        ui.note(f"{prefix}{given.sentence}")
+    if outcome.held.bounded:
+        ui.say(
+            f"{prefix}implied bounds hold {count(outcome.held.bounded, 'package')} back; "
+            f"`envsolver why {outcome.name} --held` lists them"
+        )
+
+
+def _tell_notes(ui: Ui, outcome: LockOutcome, prefix: str) -> None:
+    for note in outcome.notes:
+        ui.note(f"{prefix}{note}")
 
 
 def _tell_changes(ui: Ui, outcome: LockOutcome) -> None:
@@ -154,7 +214,7 @@ def _tell_details(ui: Ui, outcome: LockOutcome) -> None:
 
 
 def _as_json(project: Project, outcome: LockOutcome) -> dict[str, Any]:
-    from envsolver.cli.report import error_object
+    from envsolver.cli.report import error_object, plain
 
     diff = None
     if outcome.diff is not None:
@@ -171,6 +231,8 @@ def _as_json(project: Project, outcome: LockOutcome) -> dict[str, Any]:
         "packages": dict(outcome.packages),
         "diff": diff,
         "notes": list(outcome.notes),
+        "held": plain(outcome.held),
+        "applied_fix": plain(outcome.applied),
         "stats": {
             target: {
                 "rounds": stats.rounds,

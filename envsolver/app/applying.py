@@ -1,0 +1,88 @@
+"""``lock --apply-fix``: a fix of a conflict written into the spec, and the lock that it makes possible."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from envsolver.app.files import read_text, write_together
+from envsolver.app.locking import lock
+from envsolver.model.errors import FileError, NoSolutionError, UsageError
+from envsolver.spec.edit import NotFoundError, edit_toml, edit_yaml
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from envsolver.app.locking import LockOptions, LockOutcome
+    from envsolver.app.project import Environment, Project
+    from envsolver.model.fix import Edit, Fix
+    from envsolver.model.ports import Progress
+
+__all__ = ["apply_fix", "lock_with_fix"]
+
+
+def lock_with_fix(
+    project: Project, environment: Environment, options: LockOptions, number: int, progress: Progress
+) -> LockOutcome:
+    """Lock an environment; if it has no solution, write one of the fixes into its spec and lock again.
+
+    Args:
+        project: of the environment.
+        environment: to lock.
+        options: of both runs.
+        number: of the fix, from 1, in the order in which they are suggested.
+        progress: is told what goes on.
+
+    Raises:
+        UsageError: there is no fix of this number.
+        FileError: the spec cannot be changed.
+    """
+    (outcome,) = lock(project, [environment], options, progress)
+    if not isinstance(outcome.error, NoSolutionError):
+        note = "there was nothing to fix" if outcome.error is None else "there is no fix for this"
+        return replace(outcome, notes=(*outcome.notes, note))
+    fixes = outcome.error.fixes
+    if not 1 <= number <= len(fixes):
+        raise UsageError(
+            f"there is no fix {number} for {environment.name}: {_counted(len(fixes))} found",
+            hint=f"run `envsolver lock {environment.name}` to see what is wrong",
+        )
+    fix = fixes[number - 1]
+    changed = apply_fix(project, fix)
+    (outcome,) = lock(project, [environment], options, progress)
+    return replace(outcome, applied=fix, written=(*changed, *outcome.written))
+
+
+def _counted(number: int) -> str:
+    return {0: "none was", 1: "one was"}.get(number, f"{number} were")
+
+
+def apply_fix(project: Project, fix: Fix) -> tuple[Path, ...]:
+    """Write a fix into the files that it changes; return them. All of them are changed, or none.
+
+    Raises:
+        FileError: a file cannot be read or written, lies outside the project, or has not the text where it should be.
+    """
+    texts: dict[Path, str] = {}
+    # From the bottom up, so that a line taken out moves none that is still to be changed.
+    for edit in sorted(fix.edits, key=lambda edit: edit.origin, reverse=True):
+        path = (project.root / edit.origin.path).resolve()
+        if not path.is_relative_to(project.root):
+            raise FileError(f"{edit.origin.path} lies outside the project", hint=_by_hand(edit))
+        text = texts[path] if path in texts else read_text(path)
+        if text is None:
+            raise FileError(f"there is no {edit.origin.path}", hint=_by_hand(edit))
+        texts[path] = _edited(text, edit)
+    return write_together({path: text.encode("utf-8") for path, text in texts.items()})
+
+
+def _edited(text: str, edit: Edit) -> str:
+    change = edit_toml if edit.origin.path.endswith(".toml") else edit_yaml
+    try:
+        return change(text, edit.origin.line, edit.old, edit.new)
+    except NotFoundError as error:
+        raise FileError(f"{edit.origin}: {error}", hint=_by_hand(edit)) from error
+
+
+def _by_hand(edit: Edit) -> str:
+    return f"change it by hand: {f'{edit.new} instead of {edit.old}' if edit.new else f'without {edit.old}'}"
