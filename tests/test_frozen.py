@@ -181,7 +181,7 @@ class TestService:
         )
         with pytest.raises(UnknownPackageError, match=r"'torchvision' \(asked: cu116\)") as caught:
             World(tmp_path, index_server.url(), spec).page("torchvision")
-        assert "cu116 = specs/indexes/cu116.json" in str(caught.value.hint)
+        assert "cu116 is specs/indexes/cu116.json" in str(caught.value.hint)
 
     def test_requirements_that_are_not_recorded_are_read_from_the_index(
         self, index_server: IndexServer, tmp_path: Path

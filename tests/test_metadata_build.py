@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import io
 import os
@@ -170,7 +171,9 @@ time.sleep(600)
         _wait_until_gone(int(marker.read_text()))
 
 
-def test_an_interrupted_run_stops_the_backend(index_server: IndexServer, tmp_path: Path) -> None:
+def test_an_interrupted_run_stops_the_backend_without_a_word(
+    index_server: IndexServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     marker = tmp_path / "backend"
     backend = f"""
 import os, time
@@ -191,6 +194,8 @@ time.sleep(600)
                 await task
 
     asyncio.run(go())
+    gc.collect()
+    assert "never retrieved" not in caplog.text
     if os.name == "posix":
         _wait_until_gone(int(marker.read_text()))
 

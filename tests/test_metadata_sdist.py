@@ -67,6 +67,37 @@ def sdist(**members: str) -> bytes:
     return gzip.compress(tar((f"demo-1.0/{path}", content) for path, content in members.items()))
 
 
+class TestPrepared:
+    """What is read before it is asked for."""
+
+    def test_no_candidate_is_built_on_suspicion(self, index_server: IndexServer, tmp_path: Path) -> None:
+        file = served(index_server, make_sdist("demo", "1.0", style="none"))
+        builder = CountingBuilder("numpy")
+
+        async def go() -> Metadata:
+            async with reader(tmp_path, builder) as metadata:
+                await metadata.prepare(file)
+                assert builder.built == []
+                requests = len(index_server.requests)
+                found = await metadata.read(file)
+                assert len(index_server.requests) == requests
+                return found
+
+        assert asyncio.run(go()).requires_dist == ("numpy",)
+        assert builder.built == [DEMO]
+
+    def test_what_was_prepared_and_never_asked_for_is_cached(self, index_server: IndexServer, tmp_path: Path) -> None:
+        file = served(index_server, make_sdist("demo", "1.0", requires=["six"]))
+
+        async def go() -> None:
+            async with reader(tmp_path) as metadata:
+                await asyncio.gather(metadata.prepare(file), metadata.prepare(file))
+
+        asyncio.run(go())
+        assert len(index_server.requests) == 1
+        assert read(file, cache=tmp_path, offline=True).requires_dist == ("six",)
+
+
 class TestOffline:
     """A run offline chooses as the last one online did, or fails; it never settles for another version."""
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from envsolver.model.candidate import normalize_name
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["BoundIndex", "IndexSet", "SharedMetadata", "absent_statuses"]
 
 _BACKGROUND_METADATA = 48
+_T = TypeVar("_T")
 _NEAREST = 3
 _FORBIDDEN_MEANS_ABSENT = ("pytorch.org",)
 """Hosts (and those below them) that lie in object storage, which answers 403 for keys that do not exist."""
@@ -70,26 +71,36 @@ class BoundIndex:
 
 
 class SharedMetadata:
-    """Metadata of files, each read once, by whatever reads it."""
+    """Metadata of files, each read once.
 
-    def __init__(self, read: Callable[[File], Awaitable[Metadata]]) -> None:
+    Args:
+        read: reads them, by whatever it takes.
+        prepare: does what can be done beforehand, so that reading takes less.
+    """
+
+    def __init__(self, read: Callable[[File], Awaitable[Metadata]], prepare: Callable[[File], Awaitable[None]]) -> None:
         self._read = read
-        self._tasks: SharedTasks[Metadata] = SharedTasks(background=_BACKGROUND_METADATA)
+        self._prepare = prepare
+        self._tasks: SharedTasks[Metadata] = SharedTasks(background=0)
+        self._hints: SharedTasks[None] = SharedTasks(background=_BACKGROUND_METADATA)
 
     async def metadata(self, file: File) -> Metadata:
         """Return a file's metadata; raises what the reader raises."""
-        return await self._tasks.get(_identity(file), lambda: self._one(file))
+        return await self._tasks.get(_identity(file), lambda: _run(self._read(file)))
 
     def hint(self, file: File) -> None:
         """Begin to read it in the background."""
-        self._tasks.hint(_identity(file), lambda: self._one(file))
+        if _identity(file) not in self._tasks.known():
+            self._hints.hint(_identity(file), lambda: _run(self._prepare(file)))
 
     async def close(self) -> None:
         """Stop all reading."""
         await self._tasks.close()
+        await self._hints.close()
 
-    async def _one(self, file: File) -> Metadata:
-        return await self._read(file)
+
+async def _run(work: Awaitable[_T]) -> _T:
+    return await work
 
 
 def _identity(file: File) -> tuple[str, str]:

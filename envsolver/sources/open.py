@@ -84,7 +84,7 @@ class Session:
         self._pages = PageStore(http=self.http, cache=self.cache, offline=settings.offline, refresh=settings.refresh)
         self._builder = SdistBuilder(self.http)
         self._reader = MetadataReader(self.http, self.cache, self._builder, offline=settings.offline, progress=progress)
-        self._metadata = SharedMetadata(self._reader.read)
+        self._metadata = SharedMetadata(self._reader.read, self._reader.prepare)
         self._digests = Digests(http=self.http, cache=self.cache, offline=settings.offline)
         self._frozen: dict[Path, FrozenIndex] = {}
         self._direct: DirectReferences | None = None

@@ -114,4 +114,6 @@ class SdistBuilder:
         except asyncio.CancelledError:
             stop.set()
             await asyncio.wait([running])
+            # That it failed is no news: asking for the failure keeps the event loop from reporting it.
+            running.exception()
             raise

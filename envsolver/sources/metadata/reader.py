@@ -6,7 +6,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -23,6 +23,8 @@ __all__ = ["MetadataReader"]
 
 _BUCKET = "metadata-1"
 """The number counts changes of what the same bytes are read as."""
+
+_Answer = TypeVar("_Answer", "Metadata", MetadataUnusableError)
 
 _PROBES = 3
 """Wheels of an index that are asked for a metadata file that the index does not announce, before it has one."""
@@ -79,6 +81,7 @@ class MetadataReader:
         self._offline = offline
         self._progress = progress or NullProgress()
         self._answers: SharedTasks[Metadata | MetadataUnusableError] = SharedTasks(background=0)
+        self._declared: SharedTasks[Metadata | MetadataUnusableError | None] = SharedTasks(background=0)
         self._probes: dict[tuple[str, str], _Probe] = {}
 
     async def read(self, file: File) -> Metadata:
@@ -97,6 +100,16 @@ class MetadataReader:
             raise known.with_traceback(None)
         return known
 
+    async def prepare(self, file: File) -> None:
+        """Do all of :meth:`read` but a build: nobody's code is run for a candidate that may never be chosen.
+
+        Raises:
+            NetworkError: a server that had to be asked did not answer.
+        """
+        key = _key(file)
+        if key not in self._answers.known() and self._cached(file, key) is None:
+            await self._declared.get(key, lambda: self._declares(file))
+
     def remember(self, file: File, metadata: Metadata) -> None:
         """Take what is known of a file from elsewhere; :meth:`read` will answer with it for the rest of the run."""
         self._answers.known()[_key(file)] = metadata
@@ -104,22 +117,39 @@ class MetadataReader:
     async def close(self) -> None:
         """Stop what is still being read."""
         await self._answers.close()
+        await self._declared.close()
 
     async def _settled(self, file: File) -> Metadata | MetadataUnusableError:
         """Read. That a file cannot be used is an answer too: it will be the same the next time."""
         key = _key(file)
+        found = await self._declared.get(key, lambda: self._declares(file))
+        if found is not None:
+            return found
+        try:
+            metadata, key = await self._built(file)
+        except MetadataUnusableError as error:
+            return self._keep(key, error)
+        return self._keep(key, metadata)
+
+    async def _declares(self, file: File) -> Metadata | MetadataUnusableError | None:
+        """Return what the file itself says; None if only a build can tell."""
+        from envsolver.sources.metadata.sdist import read_sdist_metadata
+
         try:
             if file.kind == "wheel":
-                metadata = await self._of_wheel(file)
-            else:
-                metadata, key = await self._of_sdist(file)
+                return self._keep(_key(file), await self._of_wheel(file))
+            declared = await read_sdist_metadata(self._http, file, file.version)
         except MetadataUnusableError as error:
-            if not self._offline:
-                await self._check(file, error)
-                self._cache.put(_BUCKET, key, msgspec.json.encode(self._refusal(error)))
-            return error
-        self._cache.put(_BUCKET, key, msgspec.json.encode(metadata))
-        return metadata
+            await self._check(file, error)
+            return self._keep(_key(file), error)
+        return None if declared is None else self._keep(_key(file), declared.metadata)
+
+    def _keep(self, key: str, answer: _Answer) -> _Answer:
+        if not isinstance(answer, MetadataUnusableError):
+            self._cache.put(_BUCKET, key, msgspec.json.encode(answer))
+        elif not self._offline:
+            self._cache.put(_BUCKET, key, msgspec.json.encode(self._refusal(answer)))
+        return answer
 
     async def _check(self, file: File, error: MetadataUnusableError) -> None:
         """See whether an archive that cannot be read is the one that the index means.
@@ -129,15 +159,8 @@ class MetadataReader:
         """
         from envsolver.sources.metadata.remote import DamagedArchiveError, verify
 
-        if isinstance(error, DamagedArchiveError) and file.sha256 is not None:
+        if isinstance(error, DamagedArchiveError) and file.sha256 is not None and not self._offline:
             await verify(self._http, file)
-
-    async def _of_sdist(self, file: File) -> tuple[Metadata, str]:
-        """Return what an sdist declares, and the key under which it is kept."""
-        from envsolver.sources.metadata.sdist import read_sdist_metadata
-
-        declared = await read_sdist_metadata(self._http, file, file.version)
-        return (declared.metadata, _key(file)) if declared is not None else await self._built(file)
 
     async def _of_wheel(self, file: File) -> Metadata:
         from envsolver.sources.metadata.wheel import read_wheel_metadata
