@@ -84,7 +84,7 @@ def _rule(row: Row, *, checked: bool) -> Rule:
     return Rule(
         id=rule_id,
         title=row.text("title", ""),
-        when=tuple(_condition(row, "when", text, checked=checked) for text in row.texts("when", required=True)),
+        when=_conditions(row, "when", row.texts("when", required=True), checked=checked),
         effects=_effects(row, checked=checked),
         origin=Origin(row.document.path, row.line),
         strength=cast(
@@ -126,31 +126,39 @@ def _effects(row: Row, *, checked: bool) -> tuple[Effect, ...]:
     if key == "unusable":
         return (Unusable(row.text(key)),)
     kind = {"constrains": Constrains, "requires": Requires, "conflicts": Conflicts}[key]
-    found_conditions = [_condition(row, key, text, checked=checked) for text in row.texts(key, required=True)]
-    for condition in found_conditions:
+    conditions = _conditions(row, key, row.texts(key, required=True), checked=checked)
+    for condition in conditions:
         if kind is Constrains and not condition.specifier:
             row.problem(f"{str(condition)!r} constrains nothing", key, hint=f"write versions: {condition}<2")
-    return tuple(kind(condition.name, condition.specifier) for condition in found_conditions)
+    return tuple(kind(condition.name, condition.specifier) for condition in conditions)
 
 
 def _replaces(row: Row) -> tuple[Effect, ...]:
     """Read ``replaces`` (as declared, hence perhaps no valid requirement) and ``by``."""
     declared = _REQUIREMENT.fullmatch(re.sub(r"[\s()]", "", row.text("replaces")))
-    by = _condition(row, "by", row.text("by"), checked=False)
+    written = row.text("by")
+    by = _condition(row, "by", written, checked=False) if written else None
     if declared is None:
         row.problem("'replaces' names no project", "replaces")
         return ()
+    if by is None:
+        return ()
     name = normalize_name(declared[1])
-    if row.intact and name != by.name:
+    if name != by.name:
         row.problem(f"'by' must be about {name}, not {by.name}", "by")
     return (Replaces(name, declared[2] or "", by.specifier),)
 
 
-def _condition(row: Row, key: str, text: str, *, checked: bool) -> Condition:
+def _conditions(row: Row, key: str, texts: tuple[str, ...], *, checked: bool) -> tuple[Condition, ...]:
+    found = (_condition(row, key, text, checked=checked) for text in texts)
+    return tuple(condition for condition in found if condition is not None)
+
+
+def _condition(row: Row, key: str, text: str, *, checked: bool) -> Condition | None:
     found = _REQUIREMENT.fullmatch(text)
     if found is None:
         row.problem(f"{text!r} is no project with versions", key, hint="such as torch>=1.8,<2.3")
-        return Condition(normalize_name("invalid"))
+        return None
     specifier = re.sub(r"\s+", "", found[2] or "")
     return Condition(normalize_name(found[1]), _specifier(row, key, specifier, checked=checked))
 

@@ -115,7 +115,7 @@ def variant_of(
     found = (
         _of_local_version(version.partition("+")[2]) or _of_name(name, version) or _of_index(name, filename, index_url)
     )
-    if found is None:
+    if found is None and "+" not in version:  # the tables know what PyPI serves, where no version has a local part
         found = _of_tables(name, version, platform_of(filename))
     if found is None and requires_dist:
         found = _of_requirements(tuple(requires_dist), platform_of(filename))
