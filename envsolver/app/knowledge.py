@@ -104,7 +104,7 @@ def overdue(spec: Spec, today: str) -> Iterator[str]:
     """
     for ignored in spec.ignored_rules:
         if ignored.until is not None and ignored.until <= today:
-            yield f"{ignored.origin}: rule {ignored.id} was to be ignored until {ignored.until}: is the reason still good?"
+            yield f"{ignored.origin}: rule {ignored.id} was to be ignored until {ignored.until}; is that still right?"
 
 
 def with_rule_uses(resolution: Resolution, rules: Rules) -> Resolution:
