@@ -81,7 +81,9 @@ def test_extras_bring_their_requirements_and_only_theirs(source: MemorySource) -
 
 def test_an_extra_that_a_version_does_not_have_brings_nothing(source: MemorySource) -> None:
     source.add("app", "1.0")
-    (package,) = run(problem("app[gone]"), source).packages
+    resolution = run(problem("app[gone]"), source)
+    (package,) = resolution.packages
+    assert resolution.notes == ("specs/x.yaml:5: app 1.0 has no extra 'gone'",)
     assert (package.version, package.extras, package.edges) == ("1.0", ("gone",), ())
 
 

@@ -220,6 +220,17 @@ def _requirements(spec: Spec, choice: Iterable[str]) -> tuple[SpecRequirement, .
     return tuple(requirement for requirement in spec.requirements if requirement.group not in left_out)
 
 
+def _idle(spec: Spec, lock: Lock) -> list[str]:
+    """Return a note for each constraint and override that concerns nothing in the lock: often a typing mistake."""
+    locked = {package.name for package in lock.packages}
+    return [
+        f"{written.origin}: {kind} {written.text} concerns nothing that is locked"
+        for kind, listed in (("constraint", spec.constraints), ("override", spec.overrides))
+        for written in listed
+        if normalize_name(parse_requirement(written.text).name) not in locked
+    ]
+
+
 def _gpu(spec: Spec) -> GpuNeeds | None:
     return GpuNeeds(spec=spec.gpu, index_urls={index.alias: index.url for index in spec.indexes}) if spec.gpu else None
 

@@ -12,6 +12,7 @@ from envsolver.model.ports import NullProgress
 from envsolver.model.resolution import Edge, Resolution, ResolvedPackage, Root
 from envsolver.solve.behind import notes_on_old_requirements
 from envsolver.solve.held import given_up, held_back
+from envsolver.solve.notes import notes_on_extras
 from envsolver.solve.objective import best_solution, root_order
 from envsolver.solve.refine import Refinement
 
@@ -43,7 +44,7 @@ async def resolve(problem: Problem, source: CandidateSource, progress: Progress 
 
             raise await no_solution(refinement.world)
         best = await best_solution(refinement, first, root_order(refinement))
-        notes = await notes_on_old_requirements(refinement, best)
+        notes = (*notes_on_extras(refinement.world, best), *await notes_on_old_requirements(refinement, best))
     finally:
         await refinement.close()
     return _resolution(refinement, best, notes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -67,7 +68,12 @@ class MemorySource:
         self.declared[filename] = (
             None
             if unusable
-            else Metadata(requires_dist=tuple(requires), source="wheel", requires_python=metadata_python)
+            else Metadata(
+                requires_dist=tuple(requires),
+                source="wheel",
+                requires_python=metadata_python,
+                provides_extra=tuple(sorted(set(re.findall(r"extra == '([^']+)'", " ".join(requires))))),
+            )
         )
 
     async def _wait(self) -> None:
