@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from envsolver.app.fixing import edited, find_fixes
+from envsolver.app.fixing import MOST_SOLVES, edited, find_fixes
 from envsolver.model.errors import NoSolutionError
 from envsolver.model.origin import Origin
 from envsolver.model.spec import Spec
@@ -32,7 +32,7 @@ def spec_of(*texts: str, constraints: tuple[str, ...] = ()) -> Spec:
     )
 
 
-def fixes_of(spec: Spec, source: MemorySource) -> tuple[Fix, ...]:
+def fixes_of(spec: Spec, source: MemorySource, *, most_solves: int = MOST_SOLVES) -> tuple[Fix, ...]:
     async def solve(changed: Spec) -> dict[Name, str]:
         question = replace(problem(), requirements=changed.requirements, constraints=changed.constraints)
         return {package.name: package.version for package in (await resolve(question, source)).packages}
@@ -40,7 +40,7 @@ def fixes_of(spec: Spec, source: MemorySource) -> tuple[Fix, ...]:
     async def run() -> tuple[Fix, ...]:
         with pytest.raises(NoSolutionError) as caught:
             await solve(spec)
-        fixes = await find_fixes(spec, caught.value, solve)
+        fixes = await find_fixes(spec, caught.value, solve, most_solves=most_solves)
         for fix in fixes:
             await solve(edited(spec, fix.edits))
         return fixes
@@ -99,3 +99,10 @@ def test_nothing_is_suggested_where_nothing_helps(source: MemorySource) -> None:
 def test_extras_and_marker_of_the_line_stay(source: MemorySource) -> None:
     (fix, *_) = fixes_of(spec_of("torch==1.12.1", "torchvision[x]==0.14.0 ; python_version >= '3.8'"), source)[1:]
     assert fix.edits[0].new == 'torchvision[x]==0.13.1; python_version >= "3.8"'
+
+
+@pytest.mark.parametrize(("most_solves", "found"), [(0, 0), (1, 0), (2, 1), (3, 1), (4, 2)])
+def test_what_was_found_before_the_solves_ran_out_is_suggested(
+    source: MemorySource, most_solves: int, found: int
+) -> None:
+    assert len(fixes_of(spec_of("torch==1.12.1", "torchvision==0.14.0"), source, most_solves=most_solves)) == found
