@@ -4,57 +4,33 @@ Each stack of ``stacks.toml`` is locked by each locker for the same target. Ever
 environment and smoke-tested (:mod:`benchmarks.trials`); identical locks are tried once. A run that was interrupted goes
 on where it stopped if it is given the same ``--work`` folder.
 
-Lockers: ``uv``; ``plain`` (envsolver without implied bounds); ``bounds`` (with them, default horizon); ``bounds-N``
-(horizon of N days).
+Lockers: ``uv``; ``plain`` (envsolver without rules and implied bounds); ``rules``, ``bounds`` (with one of the two);
+``both``; ``bounds-N``, ``both-N`` (horizon of N days).
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
-import re
 import sys
 import tempfile
-import time
 import tomllib
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any
 
+from benchmarks.lockers import Locked, Stack, make_locker
 from benchmarks.tools import InputSet, Uv, default_index
 from benchmarks.trials import Trial, Workshop, digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from envsolver.model.resolution import Resolution
-    from envsolver.solve.horizon import Bounds
+    from benchmarks.lockers import Locker
 
 STACKS = Path(__file__).with_name("stacks.toml")
-LOCKERS = ("uv", "plain", "bounds")
-DAY = 24 * 3600
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stack:
-    """What somebody wants to have.
-
-    Attributes:
-        inputs: requirements and target.
-        year: when somebody would have wanted it.
-        impossible: why no choice of versions can run, empty where one can.
-    """
-
-    inputs: InputSet
-    year: int
-    impossible: str = ""
-
-    @property
-    def name(self) -> str:
-        """What it is called."""
-        return self.inputs.name
+LOCKERS = ("uv", "plain", "rules", "bounds", "both")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,37 +58,6 @@ class Plan:
             if subject in direct and all(other in pins for other in others)
         ]
         return (*(f"import:{module}" for module in modules), *uses)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Locked:
-    """What a locker made of a stack.
-
-    Attributes:
-        outcome: refused: there is no solution, it says; failed: it cannot tell.
-        pins: canonical name → version.
-        requirements: the lock as a requirements file with hashes.
-        message: why there is no lock.
-        held: packages that implied bounds keep below a version that the metadata admits.
-        given_up: implied bounds that gave way.
-    """
-
-    outcome: Literal["locked", "refused", "failed"]
-    seconds: float
-    pins: Mapping[str, str]
-    requirements: str = ""
-    message: str = ""
-    held: tuple[str, ...] = ()
-    given_up: tuple[str, ...] = ()
-
-
-class Locker(Protocol):
-    """One way to lock."""
-
-    name: str
-
-    def lock(self, stack: Stack) -> Locked:
-        """Lock a stack."""
 
 
 def read_plan(path: Path = STACKS) -> Plan:
@@ -143,113 +88,6 @@ def read_plan(path: Path = STACKS) -> Plan:
         checks={name: tuple(needed) for name, needed in document["checks"].items()},
         build_constraints=tuple(document["build-constraints"]),
     )
-
-
-class UvLocker:
-    """``uv pip compile`` with its defaults."""
-
-    name = "uv"
-
-    def __init__(self, uv: Uv, build_constraints: Sequence[str]) -> None:
-        self._uv = uv
-        self._constraints = uv.scratch / "build-constraints.txt"
-        self._constraints.write_text("".join(f"{line}\n" for line in build_constraints), encoding="utf-8")
-
-    def lock(self, stack: Stack) -> Locked:
-        """Lock a stack from nothing: without the versions of an earlier output."""
-        self._uv.forget_lock()
-        result = self._uv.lock(stack.inputs, environment={"UV_BUILD_CONSTRAINT": str(self._constraints)})
-        if not result.solved:
-            refused = "No solution found" in result.output
-            return Locked(
-                outcome="refused" if refused else "failed",
-                seconds=result.seconds,
-                pins={},
-                message=result.output.strip()[-4000:],
-            )
-        text = self._uv.output_file.read_text(encoding="utf-8")
-        return Locked(outcome="locked", seconds=result.seconds, pins=result.pins, requirements=text)
-
-
-class EnvsolverLocker:
-    """envsolver, with some of what it knows switched off."""
-
-    def __init__(self, name: str, bounds: Bounds, cache: Path) -> None:
-        self.name = name
-        self._bounds = bounds
-        self._cache = cache
-
-    def lock(self, stack: Stack) -> Locked:
-        """Lock a stack."""
-        from envsolver.model.errors import EnvsolverError, NoSolutionError
-
-        started = time.perf_counter()
-        try:
-            resolution = asyncio.run(self._resolve(stack))
-        except EnvsolverError as error:
-            outcome: Literal["refused", "failed"] = "refused" if isinstance(error, NoSolutionError) else "failed"
-            return Locked(outcome=outcome, seconds=time.perf_counter() - started, pins={}, message=str(error))
-        return Locked(
-            outcome="locked",
-            seconds=time.perf_counter() - started,
-            pins={package.name: package.version for package in resolution.packages},
-            requirements="".join(
-                f"{package.name}=={package.version} --hash=sha256:{package.file.sha256}\n"
-                for package in resolution.packages
-            ),
-            held=tuple(
-                f"{held.name} below {held.beyond} by {held.requirer} {held.version}" for held in resolution.held
-            ),
-            given_up=tuple(f"{bound.requirer} on {bound.name}" for bound in resolution.given_up),
-        )
-
-    async def _resolve(self, stack: Stack) -> Resolution:
-        from envsolver.model.ports import NullProgress
-        from envsolver.solve.problem import Problem
-        from envsolver.solve.resolve import resolve
-        from envsolver.sources.open import SourceSettings, open_session
-
-        spec = _spec(stack)
-        problem = Problem(target=spec.target("linux-64"), requirements=spec.requirements, bounds=self._bounds)
-        settings = SourceSettings(cache_dir=self._cache)
-        async with open_session(settings, NullProgress()) as session:
-            return await resolve(problem, session.source_for(spec, "linux-64", self._cache))
-
-
-def _spec(stack: Stack) -> Any:
-    from envsolver.model.origin import Origin
-    from envsolver.model.spec import Spec, SpecRequirement, SystemSpec
-
-    path = f"specs/{stack.name}.yaml"
-    return Spec(
-        name=stack.name,
-        origin=Origin(path),
-        python=stack.inputs.python,
-        python_origin=Origin(path),
-        platforms=("linux-64",),
-        systems=(SystemSpec(glibc=stack.inputs.glibc),),
-        requirements=tuple(SpecRequirement(text=text, origin=Origin(path)) for text in stack.inputs.requirements),
-    )
-
-
-def make_locker(name: str, work: Path, plan: Plan) -> Locker:
-    """Return the locker of a name.
-
-    Raises:
-        ValueError: there is none.
-    """
-    from envsolver.solve.horizon import Bounds
-
-    if name == "uv":
-        return UvLocker(Uv(work, index=default_index()), plan.build_constraints)
-    cache = work / "envsolver-cache"
-    if name == "plain":
-        return EnvsolverLocker(name, Bounds(horizon=None), cache)
-    if name == "bounds":
-        return EnvsolverLocker(name, Bounds(), cache)
-    if days := re.fullmatch(r"bounds-(\d+)", name):
-        return EnvsolverLocker(name, Bounds(horizon=int(days[1]) * DAY), cache)
-    raise ValueError(f"no locker {name!r}: uv, plain, bounds, bounds-N")
 
 
 class Journal:
@@ -329,7 +167,7 @@ class Result:
 def run(
     plan: Plan, stacks: Sequence[Stack], lockers: Sequence[Locker], journal: Journal, shop: Workshop
 ) -> list[Result]:
-    """Lock and try everything that the journal does not know yet, and print each result as it comes."""
+    """Lock and try what the journal does not know yet, and print each result as it comes."""
     results = []
     for stack in stacks:
         for locker in lockers:
@@ -393,6 +231,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("-l", "--lockers", default=",".join(LOCKERS), help="comma-separated (default: %(default)s)")
     parser.add_argument("-o", "--output", type=Path, help="write all results as JSON")
     parser.add_argument("--work", type=Path, help="keep caches and results in this folder, and go on from them")
+    parser.add_argument("--relock", action="store_true", help="lock again what was locked; trials still count")
     parser.add_argument("--keep-free", type=float, default=15, metavar="GB", help="of the disk (default: %(default)s)")
     options = parser.parse_args(arguments)
     plan = read_plan()
@@ -401,10 +240,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         work = options.work or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         work = work.absolute()
         work.mkdir(parents=True, exist_ok=True)
-        lockers = [make_locker(name, work, plan) for name in options.lockers.split(",")]
+        lockers = [make_locker(name, work, plan.build_constraints) for name in options.lockers.split(",")]
         uv = Uv(work, index=default_index())
         shop = Workshop(work / "trials", cache=uv.cache, settings=work / "uv.toml", keep_free=options.keep_free * 1e9)
-        results = run(plan, stacks, lockers, Journal(work / "journal.jsonl"), shop)
+        journal = Journal(work / "journal.jsonl")
+        if options.relock:
+            journal.locks.clear()
+        results = run(plan, stacks, lockers, journal, shop)
     print()
     print(table(results), end="")
     if options.output is not None:

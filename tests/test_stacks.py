@@ -11,21 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from benchmarks import trials
+from benchmarks.lockers import EnvsolverLocker, Locked, Stack, UvLocker, make_locker
 from benchmarks.smoke import CHECKS, models, others, training
-from benchmarks.stacks import (
-    EnvsolverLocker,
-    Journal,
-    Locked,
-    Plan,
-    Result,
-    Stack,
-    UvLocker,
-    main,
-    make_locker,
-    read_plan,
-    run,
-    table,
-)
+from benchmarks.stacks import Journal, Plan, Result, main, read_plan, run, table
 from benchmarks.tools import InputSet, Uv
 from benchmarks.trials import SMOKE, Finding, Trial, Workshop, clashes, digest, findings
 from envsolver.solve.horizon import Bounds
@@ -196,20 +184,33 @@ def test_lockers_differ_in_the_bounds(default_index: IndexServer, tmp_path: Path
     uploads(default_index, {"1.0": "2022-01-01"}, "demo", ["leaf"])
     uploads(default_index, {"1.0": "2021-01-01", "2.0": "2022-03-01", "3.0": "2022-06-01"}, "leaf")
     found = {}
-    for name in ("plain", "bounds", "bounds-30", "bounds-365"):
-        answer = make_locker(name, tmp_path, plan()).lock(DEMO)
+    for name in ("plain", "rules", "bounds", "both", "bounds-30", "both-365"):
+        answer = make_locker(name, tmp_path, ()).lock(DEMO)
         found[name] = (answer.pins["leaf"], bool(answer.held))
     assert found == {
         "plain": ("3.0", False),
+        "rules": ("3.0", False),
         "bounds": ("2.0", True),
+        "both": ("2.0", True),
         "bounds-30": ("1.0", True),
-        "bounds-365": ("3.0", False),
+        "both-365": ("3.0", False),
     }
 
 
-def test_unknown_lockers_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no locker 'pip'"):
-        make_locker("pip", tmp_path, plan())
+def test_lockers_differ_in_the_rules(default_index: IndexServer, tmp_path: Path) -> None:
+    uploads(default_index, {"2.14.0": "2023-08-01"}, "tensorboard")
+    uploads(default_index, {"1.16.0": "2021-05-01"}, "six")
+    uploads(default_index, {"68.0.0": "2023-06-01", "84.0.0": "2026-06-01"}, "setuptools")
+    stack = replace(DEMO, inputs=replace(DEMO.inputs, requirements=("tensorboard",)))
+    found = {name: make_locker(name, tmp_path, ()).lock(stack).pins for name in ("plain", "bounds", "rules", "both")}
+    without, with_six = {"tensorboard": "2.14.0"}, {"setuptools": "68.0.0", "six": "1.16.0", "tensorboard": "2.14.0"}
+    assert found == {"plain": without, "bounds": without, "rules": with_six, "both": with_six}
+
+
+@pytest.mark.parametrize("name", ["pip", "plain-30", "bounds-", "both-x"])
+def test_unknown_lockers_are_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=f"no locker '{name}'"):
+        make_locker(name, tmp_path, ())
 
 
 def test_no_solution_is_a_refusal_and_a_dead_index_is_not(
@@ -237,7 +238,7 @@ def test_a_lock_is_installed_and_used(default_index: IndexServer, tmp_path: Path
     )
     uv = Uv(tmp_path, index=default_index.url())
     shop = Workshop(tmp_path / "trials", cache=uv.cache, settings=tmp_path / "uv.toml", keep_free=0)
-    answer = make_locker("plain", tmp_path, plan()).lock(DEMO)
+    answer = make_locker("plain", tmp_path, ()).lock(DEMO)
     both = shop.trial("k", MINOR, answer.requirements, ["import:demo", "import:nothing"], ())
     assert both.outcome == "clashes"
     assert both.clashes == ("demo-1.0 and leaf-1.0 own 1 files in common, such as demo.py",)
