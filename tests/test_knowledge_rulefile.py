@@ -161,6 +161,10 @@ def test_conditions_narrow_a_rule_down() -> None:
             ],
         ),
         (rule("requires = 'six'\nby = 'six>1'"), ["rules/ours.toml:5: rule OUR-RULE: 'by' belongs to 'replaces'"]),
+        (
+            rule("unusable = 'theirs>=2'"),
+            ["rules/ours.toml:4: rule OUR-RULE: 'unusable' must say what can be used of ours instead"],
+        ),
         (rule("replaces = 'pytz>=2011k'"), ["rules/ours.toml:1: rule OUR-RULE: 'by' is missing"]),
         (
             rule("replaces = 'pytz>=2011k'\nby = 'tzdata'"),

@@ -24,6 +24,7 @@ from envsolver.knowledge.rules import (
     Unusable,
     Verified,
     load_rulebook,
+    shipped_replacement,
 )
 from envsolver.knowledge.schema import rules_schema
 from envsolver.knowledge.version import knowledge_version
@@ -230,6 +231,25 @@ def test_rules_that_are_conflicts_of_a_set_never_exclude_their_own_project() -> 
                 isinstance(effect, Conflicts) and effect.project == condition.name
                 for effect in rule.effects_on(condition.name)
             )
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "text", "expected"),
+    [
+        ("pandas", "0.24.2", "pytz (>=2011k)", "pytz>=2011.0"),
+        ("pandas", "0.24.2", "pytz>=2011k", "pytz>=2011.0"),
+        ("pandas", "0.25.0", "pytz (>=2011k)", None),
+        ("pandas", "0.24.2", "pytz (>=2012k)", None),
+        ("pandas", "0.24.2", "dateutil (>=2011k)", None),
+        ("gym", "0.21.0", "opencv-python>=3. ; extra == 'all'", "opencv-python>=3 ; extra == 'all'"),
+        ("gym", "0.21.0", "opencv-python[x]>=3.", "opencv-python[x]>=3"),
+        ("gym", "0.21.0", "!!", None),
+    ],
+)
+def test_a_requirement_that_no_pep_allows_is_read_as_it_was_meant(
+    name: str, version: str, text: str, expected: str | None
+) -> None:
+    assert shipped_replacement(normalize_name(name), version, text) == expected
 
 
 def test_the_knowledge_has_a_version_without_a_date() -> None:

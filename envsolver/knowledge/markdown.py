@@ -66,7 +66,7 @@ def effect_text(effect: Effect) -> str:
         case Replaces():
             return f"`{effect.project}{effect.declared}` reads `{effect.project}{effect.specifier}`"
         case Unusable():
-            return f"not usable; instead: {effect.instead}"
+            return f"not usable, `{effect.instead}` is"
         case Finding():
             return effect.advice
 

@@ -124,13 +124,25 @@ def _effects(row: Row, *, checked: bool) -> tuple[Effect, ...]:
             row.problem("a finding changes no lock: it cannot be hard", "strength")
         return (Finding(row.text(key)),)
     if key == "unusable":
-        return (Unusable(row.text(key)),)
+        return _unusable(row, checked=checked)
     kind = {"constrains": Constrains, "requires": Requires, "conflicts": Conflicts}[key]
     conditions = _conditions(row, key, row.texts(key, required=True), checked=checked)
     for condition in conditions:
         if kind is Constrains and not condition.specifier:
             row.problem(f"{str(condition)!r} constrains nothing", key, hint=f"write versions: {condition}<2")
     return tuple(kind(condition.name, condition.specifier) for condition in conditions)
+
+
+def _unusable(row: Row, *, checked: bool) -> tuple[Effect, ...]:
+    """Read ``unusable``: which versions of the rule's own project can be used instead."""
+    text = row.text("unusable")
+    instead = _condition(row, "unusable", text, checked=checked) if text else None
+    if instead is None:
+        return ()
+    names = [found[1] for one in row.texts("when") if (found := _REQUIREMENT.fullmatch(one))]
+    if instead.name not in map(normalize_name, names):
+        row.problem(f"'unusable' must say what can be used of {' or '.join(names)} instead", "unusable")
+    return (Unusable(str(instead)),)
 
 
 def _replaces(row: Row) -> tuple[Effect, ...]:

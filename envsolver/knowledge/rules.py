@@ -11,10 +11,12 @@ that evidence. All others are preferences: they hold where a solution allows it.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
+from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import Problem, SpecError
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ __all__ = [
     "Verified",
     "admits",
     "load_rulebook",
+    "shipped_replacement",
 ]
 
 Strength = Literal["hard", "preference"]
@@ -123,7 +126,7 @@ class Replaces:
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """The version itself cannot be used on the target. ``instead`` says what can."""
+    """The version itself cannot be used on the target. ``instead`` says which versions can: ``tensorboard>=2.20``."""
 
     instead: str
 
@@ -290,6 +293,26 @@ def load_rulebook(
     if problems:
         raise SpecError(problems)
     return RuleBook(rules, ignored)
+
+
+def shipped_replacement(name: Name, version: str, requirement: str) -> str | None:
+    """Return how a shipped rule reads a requirement that no PEP allows, None if none knows it.
+
+    For those who read metadata: such a release is unusable without it. Extras and marker are kept.
+    """
+    head, semicolon, marker = requirement.partition(";")
+    written = re.fullmatch(r"\s*([A-Za-z0-9._-]+)\s*(\[[^\]]*\])?(.*)", head, re.DOTALL)
+    if written is None:
+        return None
+    project, extras = normalize_name(written[1]), written[2] or ""
+    declared = re.sub(r"[\s()]", "", written[3])
+    for rule in load_rulebook().for_package(name):
+        for effect in rule.effects:
+            if not isinstance(effect, Replaces) or (effect.project, effect.declared) != (project, declared):
+                continue
+            if any(one.name == name and one.admits(version) for one in rule.when):
+                return f"{project}{extras}{effect.specifier}" + (f" ;{marker}" if semicolon else "")
+    return None
 
 
 def _unknown(rule_id: str, known: Iterable[str], origin: Origin | None) -> Problem:

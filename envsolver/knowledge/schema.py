@@ -45,7 +45,7 @@ def _rule() -> dict[str, Any]:
             "conflicts": _projects("These versions of this project must not be there."),
             "replaces": _text("A requirement as the metadata declares it."),
             "by": _text("What stands in the place of 'replaces'.", pattern=_PROJECT),
-            "unusable": _text("The versions cannot be used on the target; what can be used instead.", filled=True),
+            "unusable": _text("The versions cannot be used on the target, these can.", pattern=_PROJECT),
             "finding": _text("What a person should know or do; it changes no lock.", filled=True),
             "strength": {
                 "description": "hard: must hold; preference: holds where a solution allows it.",
