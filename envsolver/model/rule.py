@@ -25,7 +25,7 @@ class RuleEffect:
         kind: ``constrains``: if the other project is in the solution, it has to satisfy the requirement.
             ``excludes``: if it is, it must not. ``requires``: the requirement is added. ``replaces``: it takes the
             place of what the version declares of that project. ``unusable``: the version itself cannot be used.
-        requirement: PEP 508; of ``unusable`` what can be used instead.
+        requirement: PEP 508; of ``unusable``, in words, what can be used instead.
         hard: whether it always holds; if not, it gives way when nothing else resolves.
         declared: for ``replaces``, the specifier as the metadata has it: no other is replaced.
         beside: PEP 508; the effect holds only if the solution has this, too.

@@ -93,8 +93,13 @@ def _rule_lines(world: World, clause: Clause, core: Sequence[Clause]) -> list[st
     groups: dict[str, list[int]] = {}
     for position in sorted(set(each(_admitted(world, requirer, core))) & table.enabled):
         for effect in world.effects(requirer, position):
+            if effect.rule != clause.rule:
+                continue
+            if effect.kind == "unusable":
+                groups.setdefault(f"cannot be used here; instead: {effect.requirement}", []).append(position)
+                continue
             requirement = parse(effect.requirement)
-            if effect.rule == clause.rule and requirement.name == clause.required:
+            if requirement.name == clause.required:
                 beside = f" where {effect.beside} is there" if effect.beside else ""
                 groups.setdefault(_effect_text(effect.kind, requirement) + beside, []).append(position)
     return [f"{requirer} {_versions(table, at)} {text} (rule {clause.rule})" for text, at in groups.items()]
@@ -118,8 +123,6 @@ def _build_lines(world: World, clause: Clause, core: Sequence[Clause]) -> list[s
 
 def _effect_text(kind: RuleEffectKind, requirement: Declared) -> str:
     what = _requirement_text(requirement)
-    if kind == "unusable":
-        return f"cannot be used here; {what} can"
     if kind == "excludes":
         return f"cannot stand beside {what}"
     return f"goes with {what} only" if kind == "constrains" else f"needs {what}"
@@ -257,7 +260,9 @@ def _nothing_fits(world: World, asked: Asked) -> NoSolutionError:
             lines += _metadata_reasons(world, name, wanted)
     if not wanted:
         existing = [release.version for release in table.releases]
-        lines.append(f"index {table.page.index!r} has {_listing(existing) if existing else 'no version at all'}")
+        bound = "" if table.page.index == DEFAULT_INDEX else f", from which alone {name} comes,"
+        has = _listing(existing) if existing else "no version at all"
+        lines.append(f"index {table.page.index!r}{bound} has {has}")
     written = asked.written
     return NoSolutionError(
         f"{written.origin}: no version of {name} satisfies {written.text!r}",
@@ -270,13 +275,12 @@ def _nothing_fits(world: World, asked: Asked) -> NoSolutionError:
 
 def _way_out(table: Table, wanted: set[int]) -> str:
     """Say what a user can do about a requirement that no version can meet."""
-    name, index = table.page.name, table.page.index
     if usable := table.descending():
-        newest = f"the newest version that can be used here is {table.version(usable[0])}"
-        return newest if index == DEFAULT_INDEX else f"{newest}; {name} comes from index {index!r} and from no other"
+        return f"the newest version that can be used here is {table.version(usable[0])}"
     reasons = [reason for reason, _ in _reasons(table, wanted)]
     settings = list(dict.fromkeys(_SETTINGS[reason] for reason in reasons if reason in _SETTINGS))
     ways = [f"change {' or '.join(settings)} in the spec"] if settings else []
     ways += ["pin a yanked version with =="] if RuledOut.YANKED in reasons else []
+    name = table.page.name
     ways += [f"name a sound file ({name} @ URL)"] if RuledOut.METADATA in reasons else []
     return ", or ".join([*ways, f"bind {name} to an index that has other files"])
