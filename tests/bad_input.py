@@ -210,7 +210,7 @@ CASES: tuple[Case, ...] = (
         name="version on another index than the one it is bound to",
         prepare=_bound_elsewhere,
         status=3,
-        says=("specs/train.yaml:6", "lib==2.0", "gpu"),
+        says=("specs/train.yaml:6", "lib==2.0", "index 'gpu', from which alone lib comes, has 1.0"),
     ),
     Case(
         name="requirements that exclude each other",
