@@ -205,13 +205,14 @@ class PageStore:
             return codec.make(_links(reply, codec.project))
         if reply.status in _GONE or reply.status in index.absent:
             return None
+        where = redact(url) if reply.url == url else f"{redact(url)} leads to {redact(reply.url)}, which"
         if reply.status in {401, 403}:
             raise NetworkError(
-                f"{redact(url)} refuses to answer ({reply.status})",
+                f"{where} refuses to answer ({reply.status})",
                 hint="give it credentials: in netrc, in a keyring, as UV_INDEX_<ALIAS>_USERNAME and "
                 "UV_INDEX_<ALIAS>_PASSWORD, or in the index URL of your pip or uv configuration",
             )
-        raise NetworkError(f"{redact(url)} answered with status {reply.status}", hint="check the index's URL")
+        raise NetworkError(f"{where} answered with status {reply.status}", hint="check the index's URL")
 
 
 def _links(reply: Reply, project: str) -> list[Link]:
