@@ -96,6 +96,11 @@ def _folder_in_the_way(stage: Stage) -> None:
     path.mkdir(parents=True)
 
 
+def _page_to_sign_in(stage: Stage) -> None:
+    stage.server.fault("/simple/lib/", redirect=f"{stage.server.base}/login")
+    stage.server.route("/login", b"<html><body><form action='/session'>Sign in</form></body></html>")
+
+
 CASES: tuple[Case, ...] = (
     # The command line
     Case(
@@ -247,10 +252,7 @@ CASES: tuple[Case, ...] = (
     ),
     Case(
         name="page to sign in on",
-        prepare=lambda stage: (
-            stage.server.fault("/simple/lib/", redirect=f"{stage.server.base}/login"),
-            stage.server.route("/login", b"<html><body><form action='/session'>Sign in</form></body></html>"),
-        ),
+        prepare=_page_to_sign_in,
         status=4,
         says=("/login is not an index page", "perhaps for signing in", "whether it wants credentials"),
     ),

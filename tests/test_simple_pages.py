@@ -290,7 +290,6 @@ class TestNotAPage:
         assert "https://****@index.example/simple/demo/ is not an index page" in str(caught.value)
         assert caught.value.hint is not None
 
-
     @pytest.mark.parametrize(
         ("body", "page"),
         [

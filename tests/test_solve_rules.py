@@ -178,7 +178,8 @@ def test_a_hard_rule_in_an_explanation_is_named(source: MemorySource, rules: Few
 def test_a_version_that_cannot_be_used_is_passed_over(source: MemorySource, rules: FewRules) -> None:
     rules.add("deepspeed", ">=0.12", "unusable", "deepspeed<0.12")
     assert pins(run(asked(rules, "deepspeed"), source))["deepspeed"] == "0.8"
-    with pytest.raises(NoSolutionError, match=r"deepspeed 0.12 cannot be used here; instead: deepspeed<0.12 \(rule R1\)"):
+    said = r"deepspeed 0.12 cannot be used here; instead: deepspeed<0.12 \(rule R1\)"
+    with pytest.raises(NoSolutionError, match=said):
         run(asked(rules, "deepspeed>=0.12"), source)
 
 
