@@ -15,7 +15,7 @@ from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import FileError, SpecError
 from envsolver.model.origin import Origin
 from envsolver.model.resolution import GivenUp, RuleUse
-from envsolver.model.rule import RuleEffect
+from envsolver.model.rule import RuleEffect, Ruling, effects_on
 from envsolver.model.spec import IgnoredRule, ImpliedBoundsSpec, Spec
 from envsolver.solve.horizon import DAY, DEFAULT_HORIZON, Bounds
 from tests.support.locks import a_file, resolution
@@ -92,8 +92,8 @@ class FewRules:
     def __init__(self, *effects: tuple[str, RuleEffect]) -> None:
         self._effects = effects
 
-    def effects(self, name: Name, version: str, target: Target) -> Sequence[RuleEffect]:
-        return [effect for about, effect in self._effects if about == name]
+    def rulings(self, name: Name, target: Target) -> Sequence[Ruling]:
+        return [Ruling(("",), effect) for about, effect in self._effects if about == name]
 
 
 def an_effect(kind: RuleEffectKind, requirement: str, *, rule: str = "A", beside: str = "") -> RuleEffect:
@@ -155,9 +155,11 @@ def project(tmp_path: Path) -> Project:
 def test_own_rules_hold_beside_those_that_are_shipped(project: Project) -> None:
     known = load_knowledge(project, spec())
     target = spec().target("linux-64")
-    (effect,) = known.rules.effects(normalize_name("a"), "1.0", target)
+    (effect,) = effects_on(known.rules, normalize_name("a"), "1.0", target)
     assert (effect.rule, effect.requirement) == ("OWN-RULE", "b<2")
-    assert any(effect.rule == "TORCH-NUMPY2" for effect in known.rules.effects(normalize_name("torch"), "1.13", target))
+    assert any(
+        effect.rule == "TORCH-NUMPY2" for effect in effects_on(known.rules, normalize_name("torch"), "1.13", target)
+    )
     assert known.titles["OWN-RULE"] == "A needs an old B"
     assert known.version == knowledge_version()
 
@@ -165,8 +167,8 @@ def test_own_rules_hold_beside_those_that_are_shipped(project: Project) -> None:
 def test_what_is_ignored_keeps_its_title(project: Project) -> None:
     known = load_knowledge(project, spec(ignored="OWN-RULE TORCH-NUMPY2"))
     target = spec().target("linux-64")
-    assert known.rules.effects(normalize_name("a"), "1.0", target) == ()
-    assert not any(e.rule == "TORCH-NUMPY2" for e in known.rules.effects(normalize_name("torch"), "1.13", target))
+    assert effects_on(known.rules, normalize_name("a"), "1.0", target) == ()
+    assert not any(e.rule == "TORCH-NUMPY2" for e in effects_on(known.rules, normalize_name("torch"), "1.13", target))
     assert {"OWN-RULE", "TORCH-NUMPY2"} <= known.titles.keys()
 
 

@@ -70,7 +70,8 @@ def lock_text(cli: CommandLine) -> str:
 # Implied bounds
 
 
-def test_lock_ends_with_what_bounds_hold_back(cli: CommandLine) -> None:
+@pytest.mark.parametrize("again", ["--upgrade", "--refresh"])
+def test_lock_ends_with_what_bounds_hold_back(cli: CommandLine, again: str) -> None:
     done = cli("lock", "a")
     assert pins(cli) == ["app==1.0", "lib==1.9"]
     assert done.err.splitlines()[2:] == [
@@ -78,7 +79,7 @@ def test_lock_ends_with_what_bounds_hold_back(cli: CommandLine) -> None:
         "implied bounds hold 1 package back; `envsolver why a --held` lists them",
     ]
     assert '[[bound]]\npackage = "lib"\nbelow = "2.0"\nreleased = 2023-06-30T00:00:00Z\n' in lock_text(cli)
-    (entry,) = cli("lock", "a", "--upgrade", "--json").json["environments"]
+    (entry,) = cli("lock", "a", again, "--json").json["environments"]
     assert entry["status"] == "unchanged"
     assert entry["held"]["bounded"] == 1
     assert entry["held"]["held"][0]["package"] == "lib"

@@ -23,7 +23,7 @@ from envsolver.knowledge.rules import (
     load_rulebook,
 )
 from envsolver.model.errors import NoSolutionError
-from envsolver.model.rule import NoRules
+from envsolver.model.rule import NoRules, effects_on
 from envsolver.model.target import LATEST_PATCH, Target
 from envsolver.solve.resolve import resolve
 from tests.support.memory import MemorySource, problem
@@ -175,7 +175,7 @@ def test_what_is_merely_untested_changes_no_lock() -> None:
         for target in targets(rule):
             for condition in rule.when:
                 for version in releases()[condition.name]:
-                    assert rules.effects(condition.name, version, target) == ()
+                    assert effects_on(rules, condition.name, version, target) == ()
 
 
 def test_there_is_a_case_for_each_binding_rule() -> None:

@@ -132,6 +132,15 @@ def test_conditions_narrow_a_rule_down() -> None:
             ["rules/ours.toml:4: rule OUR-RULE: '<<2' is no version specifier (PEP 440)"],
         ),
         (
+            rule("constrains = 'numpy<2'").replace("ours<2", "ours==1.0+cu116"),
+            [
+                (
+                    "rules/ours.toml:3: rule OUR-RULE: 'ours==1.0+cu116' is about one build"
+                    " (a rule on a version holds for all its builds (+cu116))"
+                )
+            ],
+        ),
+        (
             rule("constrains = 'numpy[all]<2'"),
             ["rules/ours.toml:4: rule OUR-RULE: 'numpy[all]<2' is no project with versions (such as torch>=1.8,<2.3)"],
         ),

@@ -8,10 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from packaging.specifiers import SpecifierSet
 
 from envsolver.model.errors import NoSolutionError
-from envsolver.model.rule import RuleEffect
+from envsolver.model.rule import RuleEffect, Ruling
 from envsolver.solve.horizon import Bounds
 from envsolver.solve.resolve import resolve
 from tests.support.memory import MemorySource, problem
@@ -30,7 +29,7 @@ class FewRules:
     """Rules that tests write down."""
 
     def __init__(self) -> None:
-        self._of: dict[str, list[tuple[SpecifierSet, RuleEffect]]] = defaultdict(list)
+        self._of: dict[str, list[Ruling]] = defaultdict(list)
 
     def add(
         self,
@@ -44,10 +43,10 @@ class FewRules:
         beside: str = "",
     ) -> None:
         effect = RuleEffect(rule=rule, kind=kind, requirement=requirement, hard=hard, beside=beside)
-        self._of[name].append((SpecifierSet(specifier), effect))
+        self._of[name].append(Ruling((specifier,), effect))
 
-    def effects(self, name: Name, version: str, target: Target) -> Sequence[RuleEffect]:
-        return tuple(effect for specifier, effect in self._of[name] if specifier.contains(version))
+    def rulings(self, name: Name, target: Target) -> Sequence[Ruling]:
+        return self._of[name]
 
 
 @pytest.fixture

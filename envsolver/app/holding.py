@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from envsolver.lock.sentences import bound_sentence, effect_sentence
 from envsolver.lock.specifiers import upper_bounds
 from envsolver.model.candidate import normalize_name
+from envsolver.model.pep508 import parse_requirement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -196,15 +197,13 @@ def _about(effect: LockedEffect) -> Name | None:
     """Return the project that a rule wants something of; None where it is about a version itself."""
     if effect.kind == "unusable":
         return None
-    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.requirements import InvalidRequirement
 
     try:
-        return normalize_name(Requirement(effect.requirement).name)
+        return normalize_name(parse_requirement(effect.requirement).name)
     except InvalidRequirement:  # a lock that somebody wrote by hand
         return None
 
 
 def _keeps_out(effect: LockedEffect) -> bool:
-    from packaging.requirements import Requirement
-
-    return effect.kind == "excludes" or bool(upper_bounds(str(Requirement(effect.requirement).specifier)))
+    return effect.kind == "excludes" or bool(upper_bounds(str(parse_requirement(effect.requirement).specifier)))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from envsolver.model.candidate import DIRECT_INDEX, normalize_name
 from envsolver.model.pep508 import parse_requirement
 from envsolver.model.resolution import RuleUse
-from envsolver.model.rule import NoRules
+from envsolver.model.rule import NoRules, effects_on
 from envsolver.solve.horizon import DAY, DEFAULT_HORIZON, Bounds
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def with_rule_uses(resolution: Resolution, rules: Rules) -> Resolution:
     uses = {
         use
         for package in resolution.packages
-        for effect in rules.effects(package.name, package.version, resolution.target)
+        for effect in effects_on(rules, package.name, package.version, resolution.target)
         for use in _uses(package.name, effect, versions, gave_way)
     }
     return replace(resolution, rules=tuple(sorted(uses)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envsolver.knowledge.rules import Conflicts, Constrains, Replaces, Requires, Unusable
-from envsolver.model.rule import RuleEffect
+from envsolver.model.rule import RuleEffect, Ruling
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,14 +29,14 @@ class SolverRules:
     def __init__(self, book: RuleBook) -> None:
         self._book = book
 
-    def effects(self, name: Name, version: str, target: Target) -> Sequence[RuleEffect]:
-        """Return what the rules say of a version, ordered by rule."""
-        if not self._book.for_package(name):
-            return ()
+    def rulings(self, name: Name, target: Target) -> Sequence[Ruling]:
+        """Return what the rules say of a project on a target, ordered by rule."""
         return tuple(
-            effect
-            for rule, of_rule in self._book.effects(name, version, target)
-            if (rule.hard or rule.severity not in MERELY_TOLD) and (effect := _effect(rule, of_rule)) is not None
+            Ruling(tuple(one.specifier for one in rule.when if one.name == name), effect)
+            for rule in self._book.for_package(name)
+            if (rule.hard or rule.severity not in MERELY_TOLD) and rule.applies_on(target)
+            for of_rule in rule.effects_on(name)
+            if (effect := _effect(rule, of_rule)) is not None
         )
 
 

@@ -172,6 +172,8 @@ def _condition(row: Row, key: str, text: str, *, checked: bool) -> Condition | N
         row.problem(f"{text!r} is no project with versions", key, hint="such as torch>=1.8,<2.3")
         return None
     specifier = re.sub(r"\s+", "", found[2] or "")
+    if key == "when" and ("+" in specifier or "===" in specifier):
+        row.problem(f"{text!r} is about one build", key, hint="a rule on a version holds for all its builds (+cu116)")
     return Condition(normalize_name(found[1]), _specifier(row, key, specifier, checked=checked))
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from packaging.specifiers import SpecifierSet
+
     from envsolver.model.candidate import Name
     from envsolver.model.target import Target
 
-__all__ = ["NoRules", "RuleEffect", "RuleEffectKind", "Rules"]
+__all__ = ["NoRules", "RuleEffect", "RuleEffectKind", "Rules", "Ruling", "effects_on", "parse_specifier"]
 
 RuleEffectKind = Literal["constrains", "excludes", "requires", "replaces", "unusable"]
 
@@ -39,17 +42,51 @@ class RuleEffect:
     beside: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """An effect, and the versions of a project that have it.
+
+    Attributes:
+        versions: specifiers of PEP 440; the effect holds for what any of them admits, pre-releases included. Their
+            versions have no local part, so that a build of a version is treated as that version.
+    """
+
+    versions: tuple[str, ...]
+    effect: RuleEffect
+
+    def concerns(self, version: str) -> bool:
+        """Say whether a version has the effect."""
+        return any(parse_specifier(text).contains(version, prereleases=True) for text in self.versions)
+
+
 class Rules(Protocol):
     """A set of rules, as the solver asks it."""
 
-    def effects(self, name: Name, version: str, target: Target) -> Sequence[RuleEffect]:
-        """Return what the rules say of a version, in a fixed order. Asked once for each version in a solve."""
+    def rulings(self, name: Name, target: Target) -> Sequence[Ruling]:
+        """Return what the rules say of a project on a target, in a fixed order."""
         ...
 
 
 class NoRules:
     """No rules at all."""
 
-    def effects(self, name: Name, version: str, target: Target) -> Sequence[RuleEffect]:  # noqa: ARG002
+    def rulings(self, name: Name, target: Target) -> Sequence[Ruling]:  # noqa: ARG002
         """Return nothing."""
         return ()
+
+
+def effects_on(rules: Rules, name: Name, version: str, target: Target) -> tuple[RuleEffect, ...]:
+    """Return what rules say of one version, in their order."""
+    return tuple(ruling.effect for ruling in rules.rulings(name, target) if ruling.concerns(version))
+
+
+@lru_cache(maxsize=4096)
+def parse_specifier(text: str) -> SpecifierSet:
+    """Parse a specifier of PEP 440.
+
+    Raises:
+        packaging.specifiers.InvalidSpecifier: it is none.
+    """
+    from packaging.specifiers import SpecifierSet
+
+    return SpecifierSet(text)

@@ -34,14 +34,19 @@ def _held_by(world: World, solution: Solution, requirer: Name, declared: Declare
     position = solution.chosen[requirer]
     release = world.tables[requirer].releases[position]
     table = world.tables[declared.name]
-    rank = table.rank_of[solution.chosen[declared.name]]
+    chosen = solution.chosen[declared.name]
+    # By version, not by rank: a version that was preferred because an old lock has it ranks above all that are newer.
+    pre_releases = table.versions[chosen].is_prerelease
     within = set(each(world.admitted(requirer, position, declared, extra)))
     beyond = [
         p
         for p in each(intersect(world.positions(declared), world.limit(declared.name)))
-        if p not in within and p in table.enabled and table.rank_of[p] > rank
+        if p > chosen
+        and p not in within
+        and p in table.enabled
+        and (pre_releases or not table.versions[p].is_prerelease)
     ]
-    first = table.releases[min(beyond, key=table.rank_of.__getitem__)] if beyond else None
+    first = table.releases[min(beyond)] if beyond else None
     if first is not None and first.uploaded is not None and release.uploaded is not None:
         yield HeldBack(
             name=declared.name,

@@ -18,17 +18,14 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from envsolver.solve.intervals import runs
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from packaging.version import Version
 
     from envsolver.model.candidate import Name, Release
-    from envsolver.solve.intervals import Intervals
 
-__all__ = ["DEFAULT_HORIZON", "Bounds", "Series", "series_of", "series_of_releases", "within_horizon"]
+__all__ = ["DEFAULT_HORIZON", "Bounds", "Series", "known_from", "series_of"]
 
 DAY = 24 * 3600
 DEFAULT_HORIZON = 90 * DAY
@@ -80,31 +77,26 @@ def _year(seconds: int) -> int:
     return datetime.fromtimestamp(seconds, UTC).year
 
 
-def series_of_releases(releases: Sequence[Release], versions: Sequence[Version]) -> list[Series | None] | None:
-    """Return the series of each release, None if the index does not say of each when it was uploaded."""
-    found: list[Series | None] = []
-    for release, version in zip(releases, versions, strict=True):
-        if release.uploaded is None:
-            return None
-        found.append(series_of(version, release.uploaded))
-    return found
+def known_from(releases: Sequence[Release], versions: Sequence[Version]) -> list[int] | None:
+    """Return for each release the time from which on a requirement could know it; seconds since 1970.
 
-
-def within_horizon(
-    releases: Sequence[Release], versions: Sequence[Version], series: Sequence[Series | None], cutoff: int
-) -> Intervals:
-    """Return the positions that a requirement could know.
+    That is its upload, or for a later fix the first final release of its series.
 
     Args:
-        releases: of the required project, ascending, all with a time.
+        releases: of a project.
         versions: of the releases, parsed.
-        series: of each release.
-        cutoff: when the requiring version was uploaded, plus the horizon; seconds since 1970.
+
+    Returns:
+        None if the index does not say of each release when it was uploaded.
     """
-    early = [release.uploaded is not None and release.uploaded <= cutoff for release in releases]
-    known = {
-        of
-        for of, version, is_early in zip(series, versions, early, strict=True)
-        if is_early and of is not None and not version.is_prerelease
-    }
-    return runs(position for position, is_early in enumerate(early) if is_early or series[position] in known)
+    dated: list[tuple[int, Series | None]] = []
+    begun: dict[Series | None, int] = {}
+    for release, version in zip(releases, versions, strict=True):
+        uploaded = release.uploaded
+        if uploaded is None:
+            return None
+        series = series_of(version, uploaded)
+        dated.append((uploaded, series))
+        if series is not None and not version.is_prerelease:
+            begun[series] = min(uploaded, begun.get(series, uploaded))
+    return [min(uploaded, begun.get(series, uploaded)) for uploaded, series in dated]

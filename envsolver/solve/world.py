@@ -6,10 +6,11 @@ from bisect import bisect_right
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from envsolver.model.rule import parse_specifier
 from envsolver.solve.clauses import Asked, Clause, Condition
 from envsolver.solve.gpu import GPU_PACKAGES, VARIANT, Gpu
-from envsolver.solve.horizon import series_of_releases, within_horizon
-from envsolver.solve.intervals import complement, each, intersect, size
+from envsolver.solve.horizon import known_from
+from envsolver.solve.intervals import complement, each, intersect, runs, size, union
 from envsolver.solve.requirements import applying, parse
 from envsolver.solve.sat import Needs, Records
 from envsolver.solve.table import Table
@@ -19,10 +20,9 @@ if TYPE_CHECKING:
 
     from envsolver.model.candidate import Metadata, Name, Page
     from envsolver.model.errors import UnknownPackageError
-    from envsolver.model.rule import RuleEffect
+    from envsolver.model.rule import RuleEffect, Ruling
     from envsolver.model.spec import SpecRequirement
     from envsolver.solve.gpu import Demand
-    from envsolver.solve.horizon import Series
     from envsolver.solve.intervals import Intervals
     from envsolver.solve.problem import Problem
     from envsolver.solve.requirements import Declared
@@ -36,6 +36,30 @@ class Known:
 
     metadata: Metadata
     declared: tuple[Declared, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ruled:
+    """What rules say of the versions of one project, by position.
+
+    Attributes:
+        kinds: the same number for versions of which rules say the same.
+    """
+
+    effects: list[tuple[RuleEffect, ...]]
+    kinds: list[int]
+
+
+def _ruled(table: Table, rulings: Sequence[Ruling]) -> _Ruled:
+    found: list[tuple[RuleEffect, ...]] = [()] * len(table.releases)
+    for ruling in rulings:
+        concerned: Intervals = ()
+        for specifier in ruling.versions:
+            concerned = union(concerned, table.positions(parse_specifier(specifier)))
+        for position in each(concerned):
+            found[position] = (*found[position], ruling.effect)
+    numbers: dict[tuple[RuleEffect, ...], int] = {}
+    return _Ruled(found, [numbers.setdefault(effects, len(numbers)) for effects in found])
 
 
 def extra_package(name: str, extra: str) -> str:
@@ -80,9 +104,9 @@ class World:
         self._awake: set[RuleEffect] = set()
         self._demanded: dict[tuple[Name, int], list[Demand]] = {}
         self.choices_made: dict[tuple[tuple[str, ...], tuple[str, ...]], str] = {}
-        self._ruling: dict[tuple[Name, int], Sequence[RuleEffect]] = {}
+        self._ruling: dict[Name, _Ruled] = {}
         self._requirements: dict[tuple[Name, int, str], list[Declared]] = {}
-        self._series: dict[Name, list[Series | None] | None] = {}
+        self._known_from: dict[Name, list[int] | None] = {}
         self._horizons: dict[tuple[Name, int], Intervals] = {}
 
     def _asked(self, requirements: Iterable[SpecRequirement]) -> list[Asked]:
@@ -125,13 +149,14 @@ class World:
         """
         rank_of = self.tables[name].rank_of
         marks = sorted(self._marks.get(name, ()))
-        best: dict[tuple[object, ...], int] = {}
+        kinds = self._rules_of(name).kinds
+        best: dict[tuple[int, int], int] = {}
         found = []
         for position in self.choices(name):
             if (name, position) in self.known:
                 found.append(position)
                 continue
-            alike = (bisect_right(marks, position), *self.effects(name, position))
+            alike = (bisect_right(marks, position), kinds[position])
             if alike not in best or rank_of[position] > rank_of[best[alike]]:
                 best[alike] = position
         return [*found, *best.values()]
@@ -220,11 +245,12 @@ class World:
 
     def effects(self, name: Name, position: int) -> Sequence[RuleEffect]:
         """Return what rules say of a version."""
-        key = (name, position)
-        if key not in self._ruling:
-            version = self.tables[name].version(position)
-            self._ruling[key] = self.problem.rules.effects(name, version, self.target)
-        return self._ruling[key]
+        return self._rules_of(name).effects[position]
+
+    def _rules_of(self, name: Name) -> _Ruled:
+        if name not in self._ruling:
+            self._ruling[name] = _ruled(self.tables[name], self.problem.rules.rulings(name, self.target))
+        return self._ruling[name]
 
     def overridden(self, declared: Declared) -> list[Declared]:
         """Return the requirement, or what the spec puts in its place. The extras that it asks for are kept."""
@@ -362,14 +388,14 @@ class World:
         return bounded
 
     def _within(self, name: Name, table: Table, cutoff: int) -> Intervals | None:
-        if name not in self._series:
-            self._series[name] = series_of_releases(table.releases, table.versions)
-        series = self._series[name]
-        if series is None:
+        if name not in self._known_from:
+            self._known_from[name] = known_from(table.releases, table.versions)
+        since = self._known_from[name]
+        if since is None:
             return None
         key = (name, cutoff)
         if key not in self._horizons:
-            self._horizons[key] = within_horizon(table.releases, table.versions, series, cutoff)
+            self._horizons[key] = runs(position for position, when in enumerate(since) if when <= cutoff)
         return self._horizons[key]
 
     def specs(self, declared: Declared) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ billion nodes costs more than the budget below.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, Union
 
 from envsolver.model.errors import Problem
@@ -99,6 +100,19 @@ def parse_yaml(data: bytes, path: str, problems: list[Problem]) -> Node | None:
     Returns:
         The root node, or None where the file is empty or cannot be parsed at all.
     """
+    root, found = _parsed(data, path)
+    problems += found
+    return root
+
+
+@lru_cache(maxsize=8)
+def _parsed(data: bytes, path: str) -> tuple[Node | None, tuple[Problem, ...]]:
+    """Parse once what a run reads twice: a spec is first looked at, and loaded only if its lock is out of date."""
+    problems: list[Problem] = []
+    return _parse(data, path, problems), tuple(problems)
+
+
+def _parse(data: bytes, path: str, problems: list[Problem]) -> Node | None:
     text = _decode(data, path, problems)
     if text is None:
         return None

@@ -13,8 +13,7 @@ from packaging.version import Version
 
 from envsolver.model.candidate import Release, normalize_name
 from envsolver.model.errors import NoSolutionError
-from envsolver.solve.horizon import DAY, Bounds, series_of, within_horizon
-from envsolver.solve.intervals import each
+from envsolver.solve.horizon import DAY, Bounds, known_from, series_of
 from envsolver.solve.resolve import resolve
 from tests.support.memory import MemorySource, problem
 
@@ -139,12 +138,13 @@ def test_without_bounds_nothing_is_held_back(universe: Dated) -> None:
     st.lists(st.tuples(st.sampled_from(["0.1", "0.2", "1.0", "1.1", "2.0rc1", "2.0"]), st.integers(0, 5))),
     st.integers(0, 5),
 )
-def test_a_wider_horizon_knows_more(dated: list[tuple[str, int]], year: int) -> None:
+def test_a_requirement_knows_what_was_there_and_later_fixes(dated: list[tuple[str, int]], year: int) -> None:
     versions = sorted({Version(text) for text, _ in dated})
     times = {Version(text): at * YEAR for text, at in dated}
     releases = [Release(str(version), (0,), times[version]) for version in versions]
-    series = [series_of(version, times[version]) for version in versions]
-    narrow = set(each(within_horizon(releases, versions, series, year * YEAR)))
-    wide = set(each(within_horizon(releases, versions, series, (year + 1) * YEAR)))
-    assert narrow <= wide
-    assert {p for p, version in enumerate(versions) if times[version] <= year * YEAR} <= narrow
+    early = {version for version in versions if times[version] <= year * YEAR}
+    begun = {series_of(version, times[version]) for version in early if not version.is_prerelease} - {None}
+    since = known_from(releases, versions)
+    assert since is not None
+    for version, when in zip(versions, since, strict=True):
+        assert (when <= year * YEAR) == (version in early or series_of(version, times[version]) in begun)

@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from envsolver.knowledge.effects import MERELY_TOLD, SolverRules
 from envsolver.knowledge.gpu import architectures_covered, driver_supports
 from envsolver.knowledge.rulefile import EFFECT_KEYS, RULE_KEYS, parse_rules
 from envsolver.knowledge.rules import Conflicts, admits, load_rulebook
@@ -19,6 +20,7 @@ from envsolver.knowledge.tables import cuda_tables
 from envsolver.knowledge.variants import cuda_of_tag, variant_of
 from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import SpecError
+from envsolver.model.rule import RuleEffect, Ruling, effects_on
 from envsolver.model.target import KNOWN_PLATFORMS, LATEST_PATCH, Target
 from tests.support.rule_data import releases
 
@@ -67,6 +69,20 @@ def test_effects_are_those_of_the_rules_that_apply(release: tuple[str, str], tar
         assert not (isinstance(effect, Conflicts) and effect.project == name)
     told = {rule.id for rule, _ in found} | {rule.id for rule in BOOK.findings(name, version, target)}
     assert told == {rule.id for rule in BOOK.rules if rule.applies(name, version, target)}
+
+
+@given(specifiers, versions, locals_)
+def test_a_ruling_concerns_the_builds_of_its_versions(specifier: str, version: str, local: str) -> None:
+    ruling = Ruling((specifier,), RuleEffect(rule="A", kind="requires", requirement="b", hard=True))
+    assert ruling.concerns(version + local) == admits(specifier, version)
+
+
+@given(shipped, targets)
+def test_the_solver_is_told_what_the_book_says(release: tuple[str, str], target: Target) -> None:
+    name, version = normalize_name(release[0]), release[1]
+    told = [effect.rule for effect in effects_on(SolverRules(BOOK), name, version, target)]
+    binding = [rule for rule, _ in BOOK.effects(name, version, target)]
+    assert told == [rule.id for rule in binding if rule.hard or rule.severity not in MERELY_TOLD]
 
 
 @given(st.sampled_from([rule.id for rule in BOOK.rules]), shipped, targets)
