@@ -19,7 +19,7 @@ from envsolver.model.spec import (
     SpecRequirement,
     SystemSpec,
 )
-from envsolver.spec import fields
+from envsolver.spec import fields, subfields
 from envsolver.spec.values import Located, nearest
 
 if TYPE_CHECKING:
@@ -128,7 +128,9 @@ def _labels(part: Part) -> dict[str, str]:
 
 def _notes(part: Part) -> Iterator[Note]:
     for item in _items(part, fields.NOTES):
-        yield Note(subject=_text(item, fields.SUBJECT) or "", text=_text(item, fields.TEXT) or "", origin=item.origin)
+        yield Note(
+            subject=_text(item, subfields.SUBJECT) or "", text=_text(item, subfields.TEXT) or "", origin=item.origin
+        )
 
 
 # Requirements and groups
@@ -136,10 +138,10 @@ def _notes(part: Part) -> Iterator[Note]:
 
 def _requirement(item: Part, group: str = BASE_GROUP) -> SpecRequirement:
     return SpecRequirement(
-        text=_text(item, fields.REQUIREMENT) or "",
+        text=_text(item, subfields.REQUIREMENT) or "",
         origin=item.origin,
         group=group,
-        reason=_text(item, fields.REASON),
+        reason=_text(item, subfields.REASON),
     )
 
 
@@ -147,7 +149,7 @@ def _requirements(part: Part) -> Iterator[SpecRequirement]:
     for item in _items(part, fields.PIP):
         yield _requirement(item)
     for name, group in _group_parts(part):
-        for item in _items(group, fields.GROUP_REQUIREMENTS):
+        for item in _items(group, subfields.GROUP_REQUIREMENTS):
             yield _requirement(item, name)
 
 
@@ -161,8 +163,8 @@ def _groups(part: Part) -> Iterator[GroupSpec]:
         yield GroupSpec(
             name=name,
             origin=group.origin,
-            description=_text(group, fields.GROUP_DESCRIPTION),
-            build_notes=_text(group, fields.BUILD_NOTES),
+            description=_text(group, subfields.GROUP_DESCRIPTION),
+            build_notes=_text(group, subfields.BUILD_NOTES),
         )
 
 
@@ -170,7 +172,7 @@ def _imports(part: Part) -> Iterator[ImportCheck]:
     for module in _items(part, fields.IMPORTS):
         yield ImportCheck(module=module.value)
     for name, group in _group_parts(part):
-        for module in _items(group, fields.GROUP_IMPORTS):
+        for module in _items(group, subfields.GROUP_IMPORTS):
             yield ImportCheck(module=module.value, group=name)
 
 
@@ -195,7 +197,7 @@ def _implied_bounds(part: Part) -> ImpliedBoundsSpec:
     bounds = part.get(fields.IMPLIED_BOUNDS)
     if bounds is None:
         return ImpliedBoundsSpec()
-    horizon, horizons = bounds.get(fields.HORIZON), bounds.get(fields.HORIZONS)
+    horizon, horizons = bounds.get(subfields.HORIZON), bounds.get(subfields.HORIZONS)
     return ImpliedBoundsSpec(
         horizon=_horizon(horizon) if horizon else None,
         packages={name: _horizon(days) for name, days in horizons.value.items()} if horizons else {},
@@ -209,8 +211,8 @@ def _horizon(written: Located[str]) -> Horizon:
 def _ignored_rules(part: Part, problems: list[Problem]) -> Iterator[IgnoredRule]:
     rules = part.get(fields.RULES)
     seen: dict[str, Origin] = {}
-    for item in _items(rules, fields.IGNORE) if rules else ():
-        rule = _text(item, fields.RULE_ID)
+    for item in _items(rules, subfields.IGNORE) if rules else ():
+        rule = _text(item, subfields.RULE_ID)
         if rule is None:
             continue
         if rule in seen:
@@ -220,9 +222,9 @@ def _ignored_rules(part: Part, problems: list[Problem]) -> Iterator[IgnoredRule]
         seen[rule] = item.origin
         yield IgnoredRule(
             id=rule,
-            reason=_text(item, fields.RULE_REASON) or "",
+            reason=_text(item, subfields.RULE_REASON) or "",
             origin=item.origin,
-            until=_text(item, fields.UNTIL),
+            until=_text(item, subfields.UNTIL),
         )
 
 
@@ -235,15 +237,15 @@ def _systems(part: Part) -> Iterator[SystemSpec]:
     if system is None:
         return
     general = SystemSpec(
-        os=_text(system, fields.OS), glibc=_text(system, fields.GLIBC), macos=_text(system, fields.MACOS)
+        os=_text(system, subfields.OS), glibc=_text(system, subfields.GLIBC), macos=_text(system, subfields.MACOS)
     )
-    for platform, known in fields.PLATFORM_SYSTEMS.items():
+    for platform, known in subfields.PLATFORM_SYSTEMS.items():
         own = system.get(known)
         if own is not None:
             yield SystemSpec(
-                os=_text(own, fields.OS) or general.os,
-                glibc=_text(own, fields.GLIBC) or general.glibc,
-                macos=_text(own, fields.MACOS) or general.macos,
+                os=_text(own, subfields.OS) or general.os,
+                glibc=_text(own, subfields.GLIBC) or general.glibc,
+                macos=_text(own, subfields.MACOS) or general.macos,
                 platforms=(platform,),
             )
     if general != SystemSpec():
@@ -254,12 +256,12 @@ def _gpu(part: Part, problems: list[Problem]) -> GpuSpec | None:
     gpu = part.get(fields.GPU)
     if gpu is None:
         return None
-    cuda, rocm = gpu.get(fields.CUDA), gpu.get(fields.ROCM)
+    cuda, rocm = gpu.get(subfields.CUDA), gpu.get(subfields.ROCM)
     version = cuda or rocm
-    written = _text(gpu, fields.BACKEND)
+    written = _text(gpu, subfields.BACKEND)
     backend = written or ("cuda" if cuda else "rocm" if rocm else None)
     if backend is None:
-        if not gpu.given.intersection((fields.BACKEND.key, fields.CUDA.key, fields.ROCM.key)):
+        if not gpu.given.intersection((subfields.BACKEND.key, subfields.CUDA.key, subfields.ROCM.key)):
             problems.append(Problem("gpu: backend is missing", gpu.origin, "cuda, rocm or cpu"))
         return None
     _check_gpu(gpu, backend, problems)
@@ -267,16 +269,16 @@ def _gpu(part: Part, problems: list[Problem]) -> GpuSpec | None:
         backend=cast("Backend", backend),
         origin=gpu.origin,
         version=version.value if version else None,
-        driver=_text(gpu, fields.DRIVER),
-        architectures=_values(gpu.get(fields.ARCHITECTURES)),
+        driver=_text(gpu, subfields.DRIVER),
+        architectures=_values(gpu.get(subfields.ARCHITECTURES)),
         allow=tuple(
             GpuAllow(
-                package=_text(item, fields.ALLOW_PACKAGE) or "",
-                cuda=_text(item, fields.ALLOW_CUDA) or "",
-                reason=_text(item, fields.ALLOW_REASON) or "",
+                package=_text(item, subfields.ALLOW_PACKAGE) or "",
+                cuda=_text(item, subfields.ALLOW_CUDA) or "",
+                reason=_text(item, subfields.ALLOW_REASON) or "",
                 origin=item.origin,
             )
-            for item in _items(gpu, fields.ALLOW)
+            for item in _items(gpu, subfields.ALLOW)
         ),
     )
 
@@ -297,7 +299,7 @@ def _check_gpu(gpu: Part, backend: str, problems: list[Problem]) -> None:
         problems.append(Problem(f"gpu: {backend} is missing: its version decides which wheels fit", gpu.origin))
     problems += [
         Problem(f"gpu: {item.value!r} is no architecture of {backend}", item.origin)
-        for item in _items(gpu, fields.ARCHITECTURES)
+        for item in _items(gpu, subfields.ARCHITECTURES)
         if backend != "cpu" and item.value.startswith("gfx") != (backend == "rocm")
     ]
 
@@ -309,18 +311,18 @@ def _indexes(part: Part, problems: list[Problem]) -> Iterator[IndexSpec]:
     indexes = part.get(fields.INDEXES)
     bound: dict[str, list[tuple[str, set[str], Origin]]] = {}
     for alias, index in indexes.value.items() if indexes else ():
-        if fields.URL.key not in index.given:
+        if subfields.URL.key not in index.given:
             problems.append(Problem(f"indexes.{alias}: url is missing, here and in every base", index.origin))
-        platforms = _values(index.get(fields.INDEX_PLATFORMS))
-        for package in _items(index, fields.PACKAGES):
+        platforms = _values(index.get(subfields.INDEX_PLATFORMS))
+        for package in _items(index, subfields.PACKAGES):
             _check_binding(package, alias, set(platforms), bound, problems)
         yield IndexSpec(
             alias=alias,
-            url=_text(index, fields.URL) or "",
+            url=_text(index, subfields.URL) or "",
             origin=index.origin,
-            packages=tuple(dict.fromkeys(_values(index.get(fields.PACKAGES)))),
-            frozen=_text(index, fields.FROZEN),
-            kind="find-links" if _text(index, fields.KIND) == "find-links" else "simple",
+            packages=tuple(dict.fromkeys(_values(index.get(subfields.PACKAGES)))),
+            frozen=_text(index, subfields.FROZEN),
+            kind="find-links" if _text(index, subfields.KIND) == "find-links" else "simple",
             platforms=platforms,
         )
 

@@ -1,8 +1,8 @@
 """What a value of a spec can be: each kind reads a node, says what it expected instead, and yields its JSON Schema.
 
-The table of keys (:mod:`envsolver.spec.fields`) is made of these, so that the loader, the schema and the reference
-cannot tell different stories. Kinds and fields are compared by identity: what a dataclass does not have to generate
-costs no time at start-up.
+The tables of keys (:mod:`envsolver.spec.fields`, :mod:`envsolver.spec.subfields`) are made of these, so that loader,
+schema and reference cannot tell different stories. Kinds and fields are compared by identity: what a dataclass does
+not have to generate costs no time at start-up.
 """
 
 from __future__ import annotations

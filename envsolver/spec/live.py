@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import Problem
 from envsolver.model.origin import Origin
-from envsolver.spec import fields
+from envsolver.spec import subfields
 from envsolver.spec.checks import relative_path
 from envsolver.spec.kinds import Text
 from envsolver.spec.values import Located, Part, nearest
@@ -160,11 +160,11 @@ class _Document:
         return Located(text, Origin(self.path, self._line("project", "requires-python")))
 
     def requirement(self, text: Located[str]) -> Part:
-        kind = fields.REQUIREMENT.kind
+        kind = subfields.REQUIREMENT.kind
         complaint = kind.complaint(text.value, validate=self.reading.validate) if isinstance(kind, Text) else None
         if complaint is not None:
             self._report(complaint.message, text.origin, complaint.hint)
-        return Part(text.origin).with_value(fields.REQUIREMENT, text)
+        return Part(text.origin).with_value(subfields.REQUIREMENT, text)
 
     def _array(self, entries: Any, table: str, key: str, seen: tuple[str, ...]) -> Iterator[Located[str]]:
         cursor = self._position(table, key)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from envsolver.model.errors import FileError, Problem, SpecError
 from envsolver.model.origin import Origin
-from envsolver.spec import fields
+from envsolver.spec import fields, subfields, words
 from envsolver.spec.checks import redact
 from envsolver.spec.nodes import MAX_BYTES, ScalarNode, parse_yaml
 from envsolver.spec.values import Located, Part, Reading, nearest
@@ -130,7 +130,7 @@ class _Loader:
         if is_base(path):
             hint = "extend it from a spec whose name does not begin with '_'"
             self.problems.append(Problem("a base for other specs, not an environment", Origin(shown), hint))
-        elif not re.fullmatch(fields.NAME_PATTERN, path.stem):
+        elif not re.fullmatch(words.NAME_PATTERN, path.stem):
             message = f"{path.stem!r} cannot be the name of an environment"
             self.problems.append(Problem(message, Origin(shown), "letters, digits, '.', '-' and '_'"))
         if part is None:
@@ -228,10 +228,10 @@ class _Loader:
             return part
         entries = dict(groups.value)
         for name, group in groups.value.items():
-            for place in _listed(group.get(fields.GROUP_FROM)):
+            for place in _listed(group.get(subfields.GROUP_FROM)):
                 live = self._live(place, reading)
-                longer = _longer(entries[name].get(fields.GROUP_REQUIREMENTS), live, place)
-                entries[name] = entries[name].with_value(fields.GROUP_REQUIREMENTS, longer)
+                longer = _longer(entries[name].get(subfields.GROUP_REQUIREMENTS), live, place)
+                entries[name] = entries[name].with_value(subfields.GROUP_REQUIREMENTS, longer)
         return part.with_value(fields.GROUPS, Located(entries, groups.origin))
 
     def _live(self, place: Located[str], reading: Reading) -> LiveProject:

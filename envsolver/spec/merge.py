@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import Problem
-from envsolver.spec import fields
+from envsolver.spec import fields, subfields
 from envsolver.spec.checks import project_name
 from envsolver.spec.kinds import Record, Table
 from envsolver.spec.values import Located, Merge, Part, nearest
@@ -96,7 +96,7 @@ def _drop_package(base: Part, name: str) -> tuple[Part, int]:
     if groups is not None:
         entries = {}
         for group, entry in groups.value.items():
-            entries[group], dropped = _without(entry, fields.GROUP_REQUIREMENTS, name)
+            entries[group], dropped = _without(entry, subfields.GROUP_REQUIREMENTS, name)
             count += dropped
         base = base.with_value(fields.GROUPS, Located(entries, groups.origin))
     return base, count
@@ -112,7 +112,7 @@ def _without(part: Part, known: Field[Located[tuple[Part, ...]]], name: str) -> 
 
 
 def _project(item: Part) -> str | None:
-    text = item.get(fields.REQUIREMENT)
+    text = item.get(subfields.REQUIREMENT)
     return project_name(text.value) if text else None
 
 
@@ -130,7 +130,7 @@ def _addresses(bases: Sequence[Part]) -> set[str]:
                     found |= {f"{known.key}.{inner}" for inner in value.value}
         lists = [base.get(known) for known in _REQUIREMENT_LISTS]
         groups = base.get(fields.GROUPS)
-        lists += [entry.get(fields.GROUP_REQUIREMENTS) for entry in groups.value.values()] if groups else []
+        lists += [entry.get(subfields.GROUP_REQUIREMENTS) for entry in groups.value.values()] if groups else []
         found |= {name for listed in lists if listed for item in listed.value if (name := _project(item))}
     return found
 
