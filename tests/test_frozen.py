@@ -18,7 +18,7 @@ from envsolver.sources.filenames import FilenameParser
 from envsolver.sources.frozen import FORMAT, FrozenFile, FrozenIndex, dumps, freeze, loads
 from envsolver.sources.open import load_frozen
 from tests.support.packages import make_wheel, sha256
-from tests.test_indexes import World, index_spec, spec_with
+from tests.support.sources import World, index_spec, spec_with
 
 if TYPE_CHECKING:
     from envsolver.sources.indexes import IndexSet
