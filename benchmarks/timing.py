@@ -13,6 +13,8 @@ edit
     caches that have seen the change too.
 no-op
     nothing changed, the lock in place.
+knowledge
+    as warm, beside envsolver without rules and implied bounds (:mod:`benchmarks.bare`) in place of uv.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from benchmarks.relay import Link, Relay
-from benchmarks.tools import Envsolver, Uv, default_index, read_sets, spec_inputs
+from benchmarks.tools import BARE, Envsolver, Uv, default_index, read_sets, spec_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -104,12 +106,18 @@ class Bench:
         shutil.copytree(ROOT / "specs", self.envsolver.project / "specs", dirs_exist_ok=True)
 
     def in_turns(
-        self, measure: Measure, ours: Callable[[], Result], theirs: Callable[[], Result], *, runs: int | None = None
+        self,
+        measure: Measure,
+        ours: Callable[[], Result],
+        theirs: Callable[[], Result],
+        *,
+        runs: int | None = None,
+        peer: str = "uv",
     ) -> None:
         """Run A B A B and keep the measure."""
         for _ in range(runs or self.runs):
             measure.add("envsolver", _succeeded(ours()))
-            measure.add("uv", _succeeded(theirs()))
+            measure.add(peer, _succeeded(theirs()))
         self.measures.append(measure)
         print(_row(measure))
         sys.stdout.flush()
@@ -148,6 +156,20 @@ class Bench:
 
         self.in_turns(Measure(scenario=scenario, inputs=inputs.name, aim=aim), ours, theirs, runs=runs)
 
+    def knowledge(self, *, aim: str) -> None:
+        """Measure what rules and implied bounds cost, with the caches as they are and no lock.
+
+        Both are given caches that have seen what both of them read.
+        """
+
+        def run(command: Sequence[str] | None) -> Result:
+            self.envsolver.forget_lock()
+            return self.envsolver.lock_spec(MAIN_SPEC, environment=self.link, command=command)
+
+        _succeeded(run(BARE))
+        measure = Measure(scenario="knowledge", inputs=MAIN_SPEC, aim=aim)
+        self.in_turns(measure, lambda: run(None), lambda: run(BARE), runs=2 * self.runs, peer="without")
+
     def main_spec(self) -> None:
         """Measure everything that is measured of the main spec."""
         specs = self.envsolver.project
@@ -159,6 +181,7 @@ class Bench:
         )
         self.warm("warm", inputs, aim="0.6 s")
         self.warm("no-op", inputs, aim="0.15 s", keep=True)
+        self.knowledge(aim="at most 1.15 times what it takes without")
         for edit in EDITS:
             undo = edit_spec(specs, MAIN_SPEC, edit)
             edited = replace(spec_inputs(specs, MAIN_SPEC), name=edit)
@@ -213,7 +236,7 @@ def _succeeded(result: Result) -> Result:
 
 def _header() -> str:
     return (
-        f"{'scenario':<12} {'inputs':<22} {'envsolver':>21} {'uv':>21} {'ours/uv':>8} {'MB':>7} {'MB uv':>7}  aim\n"
+        f"{'scenario':<12} {'inputs':<22} {'envsolver':>21} {'uv':>21} {'ratio':>8} {'MB':>7} {'MB uv':>7}  aim\n"
         f"{'':<12} {'':<22} {'median s (min-max)':>21} {'median s (min-max)':>21}"
     )
 
@@ -223,7 +246,8 @@ def _row(measure: Measure) -> str:
         f"{measure.median(tool):.3f} ({min(values):.2f}-{max(values):.2f})" for tool, values in measure.seconds.items()
     ]
     counted = [f"{count / 1e6:.1f}" for count in measure.received.values()] or ["", ""]
-    ratio = measure.median("envsolver") / measure.median("uv")
+    ours, theirs = map(measure.median, measure.seconds)
+    ratio = ours / theirs
     cells = [
         *(f"{measure.scenario:<12}", f"{measure.inputs:<22}", *(f"{span:>21}" for span in spans)),
         *(f"{ratio:>8.2f}", *(f"{text:>7}" for text in counted), f" {measure.aim}"),

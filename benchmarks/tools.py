@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["Envsolver", "InputSet", "Result", "Uv", "default_index", "interpreter", "read_sets", "spec_inputs"]
 
 SETS = Path(__file__).with_name("sets.toml")
+BARE = (sys.executable, str(Path(__file__).with_name("bare.py")))
+"""envsolver without rules and implied bounds."""
 _TIMEOUT_SECONDS = 900
 # What the user configured stays only as far as it says how to reach the index; both tools are told its URL.
 _NOT_INHERITED = ("UV_", "ENVSOLVER_", "VIRTUAL_ENV", "PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "PYTHON")
@@ -294,9 +296,11 @@ class Envsolver:
         spec.write_text(json.dumps(_spec(inputs), indent=1), encoding="utf-8")
         return self.lock_spec(inputs.name, environment=environment)
 
-    def lock_spec(self, name: str, *, environment: Mapping[str, str] | None = None) -> Result:
-        """Lock a spec of the project as it stands."""
-        command = [_script("envsolver"), "--project", str(self.project), "lock", name, "--json"]
+    def lock_spec(
+        self, name: str, *, environment: Mapping[str, str] | None = None, command: Sequence[str] | None = None
+    ) -> Result:
+        """Lock a spec of the project as it stands, by another ``command`` than ``envsolver`` if one is given."""
+        command = [*(command or [_script("envsolver")]), "--project", str(self.project), "lock", name, "--json"]
         extra = {"ENVSOLVER_CACHE_DIR": str(self.cache), "UV_DEFAULT_INDEX": self.index} | dict(environment or {})
         done = _run(command, self.project, _environment(extra))
         outcome = _outcome(done.stdout, name)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from envsolver.solve.intervals import each, intersect
+from envsolver.solve.intervals import each, intersect, size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +66,9 @@ class _Search:
         self.queue: deque[Condition] = deque()
         self._pins: list[str] = []
         self._admitted: dict[Name, Intervals] = {}
+        self._beside: list[Condition] = []
         self._extras: set[tuple[Name, str]] = set()
+        self._forced: set[Name] = set()
 
     async def fix(self, name: Name) -> None:
         """Settle a project at the newest version that the settled ones allow."""
@@ -90,13 +92,30 @@ class _Search:
 
     def _follow(self, name: Name, extra: str) -> None:
         """Take in what a settled project (with an extra) entails."""
-        for condition in self._world.effective(name, self.fixed[name], extra):
-            if condition.beside or condition.required not in self._world.tables:
-                # Whether the first holds is not settled yet, and the second is the GPU: the solver sees to both.
+        self.queue += self._narrow(name, self.fixed[name], extra)
+
+    def _narrow(self, name: Name, position: int, extra: str) -> list[Condition]:
+        """Take in what a version that has to be there (with an extra) admits of others; return what it brings in."""
+        brought = []
+        for condition in self._world.effective(name, position, extra):
+            required = condition.required
+            if required not in self._world.tables:
+                continue  # That is the GPU: the solver sees to it.
+            if condition.beside:
+                self._beside.append(condition)
                 continue
-            self._admitted[condition.required] = intersect(self._limit(condition.required), condition.admitted)
+            self._admitted[required] = intersect(self._limit(required), condition.admitted)
             if condition.brings:
-                self.queue.append(condition)
+                brought.append(condition)
+                self._narrow_by_forced(required)
+        return brought
+
+    def _narrow_by_forced(self, name: Name) -> None:
+        """Take in what a project entails of which only one version is left, before its turn to be settled comes."""
+        limit = self._limit(name)
+        if size(limit) == 1 and limit[0][0] == self.solution.chosen.get(name) and name not in self._forced:
+            self._forced.add(name)
+            self._narrow(name, limit[0][0], "")
 
     def _limit(self, name: Name) -> Intervals:
         return self._admitted.get(name, self._world.limit(name))
@@ -105,4 +124,11 @@ class _Search:
         """Say whether the spec and the settled projects, taken alone, admit a better version than the present one."""
         table = self._world.tables[name]
         rank = table.rank_of[self.solution.chosen[name]]
-        return any(table.rank_of[p] > rank for p in each(self._limit(name)) if p in table.enabled)
+        limit = self._limit(name)
+        for condition in self._beside:
+            if condition.required == name and condition.beside and self._is_settled_within(*condition.beside):
+                limit = intersect(limit, condition.admitted)
+        return any(table.rank_of[p] > rank for p in each(limit) if p in table.enabled)
+
+    def _is_settled_within(self, name: Name, positions: Intervals) -> bool:
+        return name in self.fixed and self.fixed[name] in set(each(positions))

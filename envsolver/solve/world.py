@@ -107,6 +107,7 @@ class World:
         self._ruling: dict[Name, _Ruled] = {}
         self._requirements: dict[tuple[Name, int, str], list[Declared]] = {}
         self._known_from: dict[Name, list[int] | None] = {}
+        self._moments: dict[Name, list[int]] = {}
         self._horizons: dict[tuple[Name, int], Intervals] = {}
 
     def _asked(self, requirements: Iterable[SpecRequirement]) -> list[Asked]:
@@ -376,12 +377,14 @@ class World:
         uploaded = self.tables[name].releases[position].uploaded
         if table is None or horizon is None or uploaded is None:
             return None
+        admitted = table.positions(declared.specifier)
+        choices = intersect(admitted, self.limit(declared.name))
+        if size(choices) < 2:
+            return None
         known = self._within(declared.name, table, uploaded + horizon)
         if known is None:
             return None
-        admitted = table.positions(declared.specifier)
         bounded = intersect(admitted, known)
-        choices = intersect(admitted, self.limit(declared.name))
         kept = intersect(bounded, choices)
         if size(kept) == size(choices) or not any(p in table.enabled for p in each(kept)):
             return None
@@ -389,11 +392,13 @@ class World:
 
     def _within(self, name: Name, table: Table, cutoff: int) -> Intervals | None:
         if name not in self._known_from:
-            self._known_from[name] = known_from(table.releases, table.versions)
+            self._known_from[name] = since = known_from(table.releases, table.versions)
+            self._moments[name] = sorted(since or ())
         since = self._known_from[name]
         if since is None:
             return None
-        key = (name, cutoff)
+        # Between two uploads every moment knows the same.
+        key = (name, bisect_right(self._moments[name], cutoff))
         if key not in self._horizons:
             self._horizons[key] = runs(position for position, when in enumerate(since) if when <= cutoff)
         return self._horizons[key]
