@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypedDict
 
@@ -13,12 +14,10 @@ from envsolver.app.knowledge import load_knowledge, overdue
 from envsolver.app.lockfile import lock_text, requirements_text
 from envsolver.app.locking import package_counts
 from envsolver.app.solving import resolve_environment, solve_environment
+from envsolver.app.upgrading import Upgrades, requiring, vanished
 from envsolver.lock.diff import diff_locks
 from envsolver.lock.reader import loads
-from envsolver.model.candidate import normalize_name
-from envsolver.model.errors import EnvsolverError, LockError, NoSolutionError, UnknownPackageError, UsageError
-from envsolver.model.origin import Origin
-from envsolver.model.spec import SpecRequirement
+from envsolver.model.errors import EnvsolverError, LockError, NoSolutionError, UnknownPackageError
 from envsolver.sources.open import SourceSettings, open_session
 
 if TYPE_CHECKING:
@@ -27,48 +26,18 @@ if TYPE_CHECKING:
 
     from envsolver.app.knowledge import Knowledge
     from envsolver.app.locking import LockJob, LockOptions, LockOutcome
+    from envsolver.app.solving import Solved
     from envsolver.app.timing import Stopwatch
     from envsolver.lock.model import Lock
     from envsolver.model.candidate import Name
     from envsolver.model.ports import Progress
-    from envsolver.model.spec import Spec
+    from envsolver.model.spec import Spec, SpecRequirement
     from envsolver.sources.open import Session
 
 __all__ = ["relock"]
 
 AT_ONCE = 4
 """Environments solved side by side: enough that one computes while the others wait for the network."""
-
-
-class _Upgrades:
-    """What ``--upgrade`` and ``--upgrade-package`` ask for."""
-
-    def __init__(self, options: LockOptions) -> None:
-        """Parse the options.
-
-        Raises:
-            UsageError: one is neither ``X`` nor ``X==V``.
-        """
-        from packaging.requirements import InvalidRequirement, Requirement
-
-        self.everything = options.upgrade
-        self.constraints: list[SpecRequirement] = []
-        moving: set[Name] = set()
-        for text in options.upgrade_packages:
-            try:
-                requirement = Requirement(text)
-            except InvalidRequirement as error:
-                raise UsageError(
-                    f"--upgrade-package {text!r} is no requirement: {error}", hint="write X or X==VERSION"
-                ) from None
-            moving.add(normalize_name(requirement.name))
-            if requirement.specifier:
-                self.constraints.append(
-                    SpecRequirement(
-                        text=f"{requirement.name}{requirement.specifier}", origin=Origin("--upgrade-package")
-                    )
-                )
-        self.moving = frozenset(moving)
 
 
 async def relock(
@@ -80,28 +49,48 @@ async def relock(
         UsageError: the options make no sense.
         FileError: the user's configuration cannot be read.
     """
-    upgrades = _Upgrades(options)
+    upgrades = Upgrades(options)
     turns = asyncio.Semaphore(AT_ONCE)
     if len(jobs) > 1:
         progress.stage(f"locking {len(jobs)} environments")
     async with open_session(SourceSettings(offline=options.offline, refresh=options.refresh), progress) as session:
 
-        async def run(job: LockJob, spec: Spec) -> LockOutcome:
+        async def run(job: LockJob, spec: Spec) -> LockOutcome | _Made:
             async with turns:
                 named = _NamedProgress(progress, spec.name if len(jobs) > 1 else "")
                 try:
-                    return await _relock_one(job, spec, upgrades, session, named)
+                    made = await _make(job, spec, upgrades, session, named)
+                    # Whether a package that is to move concerns any environment is known when all are solved.
+                    return made if upgrades.moving else _write(made)
                 except EnvsolverError as error:
                     return job.outcome("failed", reasons=job.state.reasons, error=error)
 
-        outcomes = await asyncio.gather(*(run(job, spec) for job, spec in jobs))
+        results = await asyncio.gather(*(run(job, spec) for job, spec in jobs))
+    made = [result for result in results if isinstance(result, _Made)]
+    if len(made) == len(jobs):
+        upgrades.refuse_unknown(lock for one in made for lock in (one.old, one.solved.lock))
+    outcomes = [_write_late(result) if isinstance(result, _Made) else result for result in results]
     return {outcome.name: outcome for outcome in outcomes}
 
 
-async def _relock_one(
-    job: LockJob, spec: Spec, upgrades: _Upgrades, session: Session, progress: Progress
-) -> LockOutcome:
-    project, name = job.project, job.environment.name
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Made:
+    """A lock that was solved and is not written yet."""
+
+    job: LockJob
+    spec: Spec
+    old: Lock | None
+    solved: Solved
+
+
+async def _make(job: LockJob, spec: Spec, upgrades: Upgrades, session: Session, progress: Progress) -> _Made:
+    """Solve one environment.
+
+    Raises:
+        NoSolutionError: there is none, or none with a version that ``--upgrade-package`` asks for.
+        EnvsolverError: whatever else is in the way.
+    """
+    project = job.project
     old = _old_lock(job, upgrades)
     with job.stopwatch.stage("knowledge"):
         knowledge = load_knowledge(project, spec)
@@ -118,11 +107,49 @@ async def _relock_one(
         solved = await solve_environment(spec, digest=job.state.digest, progress=progress, **circumstances)
     except UnknownPackageError:
         raise
-    except NoSolutionError as error:
+    except NoSolutionError as failed:
+        error = await _explained(failed, spec, upgrades, old, _Trials(circumstances, progress))
         progress.stage("looking for fixes")
         with job.stopwatch.stage("fixes"):
             error.fixes = await find_fixes(spec, error, _Trials(circumstances, progress))
-        raise
+        raise error from failed.__cause__
+    if missing := upgrades.missing_from(solved.lock, old):
+        # To leave a package out is no way to move it. Solved once more with it required, for the reason why not.
+        await _Trials(circumstances, progress)(requiring(spec, missing))
+        raise vanished(missing)
+    return _Made(job=job, spec=spec, old=old, solved=solved)
+
+
+async def _explained(
+    error: NoSolutionError, spec: Spec, upgrades: Upgrades, old: Lock | None, solve: _Trials
+) -> NoSolutionError:
+    """Return the error that there is if what is to move is required: it says which versions there are."""
+    asked = upgrades.asked_of(old)
+    if asked:
+        try:
+            await solve(requiring(spec, asked))
+        except UnknownPackageError:
+            return error
+        except NoSolutionError as clearer:
+            return clearer
+    return error
+
+
+def _write_late(made: _Made) -> LockOutcome:
+    try:
+        return _write(made)
+    except EnvsolverError as error:
+        return made.job.outcome("failed", reasons=made.job.state.reasons, error=error)
+
+
+def _write(made: _Made) -> LockOutcome:
+    """Write both files of a lock.
+
+    Raises:
+        FileError: they cannot be written; the old ones are still there.
+    """
+    job, solved = made.job, made.solved
+    project, name = job.project, job.environment.name
     with job.stopwatch.stage("write"):
         text = lock_text(solved.lock)
         # The lock comes last: if only the first file gets written, it does not belong to the old lock, and the next
@@ -138,8 +165,8 @@ async def _relock_one(
         reasons=job.state.reasons,
         written=written,
         packages=package_counts(solved.lock),
-        diff=diff_locks(old, solved.lock) if old is not None else None,
-        notes=(*solved.notes, *overdue(spec, datetime.now(UTC).date().isoformat())),
+        diff=diff_locks(made.old, solved.lock) if made.old is not None else None,
+        notes=(*solved.notes, *overdue(made.spec, datetime.now(UTC).date().isoformat())),
         stats=solved.stats,
         held=held_back(solved.lock),
     )
@@ -187,7 +214,7 @@ class _Trials:
         return versions
 
 
-def _old_lock(job: LockJob, upgrades: _Upgrades) -> Lock | None:
+def _old_lock(job: LockJob, upgrades: Upgrades) -> Lock | None:
     """Return the lock that is being replaced, None if there is none.
 
     Raises:
