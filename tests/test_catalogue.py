@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from envsolver.app.project import open_project
 from envsolver.model.errors import SpecError, UnknownEnvironmentError, UsageError
-from envsolver.spec import environment_names, find_project, find_spec, load_spec
-from envsolver.spec.catalogue import catalogue
+from envsolver.spec import environment_names, find_project, find_spec, load_spec, spec_heads
 from tests.support.specs import MINIMAL, write_specs
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def test_find_project(project: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def test_heads(project: Path) -> None:
-    one, three, two = catalogue(project)
+    one, three, two = spec_heads(project)
     assert (one.name, one.path, one.aliases) == ("one", "specs/one.yaml", ("first", "Uno"))
     assert (one.title, one.status) == ("The first", "preview")
     assert (three.name, three.path, three.status) == ("three", "specs/three.yml", "supported")
@@ -62,7 +62,7 @@ def test_heads(project: Path) -> None:
 def test_one_bad_file_does_not_hide_the_others(project: Path) -> None:
     write_specs(project, broken="a: [\n", odd="titel: x\ntitle: y\n")
     (project / "specs/nowhere.yaml").symlink_to("nothing")
-    heads = {head.name: head for head in catalogue(project)}
+    heads = {head.name: head for head in spec_heads(project)}
     assert sorted(heads) == ["broken", "odd", "one", "three", "two"]
     assert str(heads["broken"].problems[0]).startswith("specs/broken.yaml:1: not valid YAML")
     assert heads["odd"].title == "y"
@@ -97,8 +97,59 @@ def test_unknown_environments(project: Path, reference: str, hint: str) -> None:
     assert hint in str(caught.value.hint)
 
 
+def test_a_spec_by_path_is_one_of_the_project(
+    project: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lock has the name of its spec: a file elsewhere would overwrite the lock of another environment."""
+    other = tmp_path_factory.mktemp("other")
+    write_specs(other, one=MINIMAL)
+    (project / "one.yaml").write_text(MINIMAL)
+    monkeypatch.chdir(project)
+    for path, hint in {
+        "./one.yaml": "specs lie in specs/",
+        "specs/indexes/x.yaml": "specs lie in specs/",
+        str(other / "specs/one.yaml"): f"--project {other}",
+        "specs/README.md": "specs end in .yaml or .yml",
+        "specs/.hidden.yaml": "specs end in .yaml or .yml",
+    }.items():
+        with pytest.raises(UsageError, match="is no spec") as caught:
+            find_spec(project, path)
+        assert hint in str(caught.value.hint)
+
+
+def test_a_base_by_path(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project)
+    with pytest.raises(UnknownEnvironmentError) as caught:
+        find_spec(project, "specs/_base.yaml")
+    assert caught.value.hint == "'_base' is a base for other specs, not an environment"
+
+
+def test_two_files_of_one_name_by_path(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "specs/one.yml").write_text(MINIMAL)
+    monkeypatch.chdir(project)
+    with pytest.raises(SpecError, match="has the same name"):
+        find_spec(project, "specs/one.yml")
+
+
+def test_links_to_specs(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Among the specs, a link is an environment as any file is; elsewhere it is what it leads to."""
+    (project / "specs/linked.yaml").symlink_to("one.yaml")
+    (project / "link.yaml").symlink_to("specs/two.yaml")
+    (project / "other").symlink_to("specs")
+    monkeypatch.chdir(project)
+    opened = open_project(project)
+    found = {reference: opened.find(reference) for reference in ("linked", "./link.yaml", "other/one.yaml")}
+    assert {reference: environment.name for reference, environment in found.items()} == {
+        "linked": "linked",
+        "./link.yaml": "two",
+        "other/one.yaml": "one",
+    }
+    assert [environment.name for environment in opened.all()] == ["linked", "one", "three", "two"]
+    assert opened.spec(found["linked"]).name == "linked"
+
+
 def test_a_project_without_specs(tmp_path: Path) -> None:
-    assert (catalogue(tmp_path), environment_names(tmp_path)) == ((), ())
+    assert (spec_heads(tmp_path), environment_names(tmp_path)) == ((), ())
     with pytest.raises(UnknownEnvironmentError) as caught:
         find_spec(tmp_path, "x")
     assert caught.value.hint == "there are no specs in specs/"
@@ -106,7 +157,7 @@ def test_a_project_without_specs(tmp_path: Path) -> None:
 
 def test_names_that_two_specs_claim(project: Path) -> None:
     write_specs(project, four=f"{MINIMAL}aliases: [zwei, one]\n")
-    heads = {head.name: head for head in catalogue(project)}
+    heads = {head.name: head for head in spec_heads(project)}
     assert [str(problem) for problem in heads["four"].problems] == [
         "specs/four.yaml: the alias 'one' belongs to specs/one.yaml already"
     ]
@@ -120,7 +171,7 @@ def test_one_name_in_two_files(project: Path) -> None:
     (project / "specs/one.yml").write_text(MINIMAL)
     with pytest.raises(SpecError, match=r"specs/one\.yml: specs/one\.yaml has the same name"):
         find_spec(project, "one")
-    assert sum(len(head.problems) for head in catalogue(project)) == 1
+    assert sum(len(head.problems) for head in spec_heads(project)) == 1
 
 
 def test_spec_that_may_not_be_read(project: Path) -> None:
@@ -128,7 +179,7 @@ def test_spec_that_may_not_be_read(project: Path) -> None:
     if os.access(project / "specs/one.yaml", os.R_OK):  # root reads everything
         (project / "specs/one.yaml").unlink()
         (project / "specs/one.yaml").symlink_to("/proc/self/mem")
-    head = next(head for head in catalogue(project) if head.name == "one")
+    head = next(head for head in spec_heads(project) if head.name == "one")
     assert "cannot be read" in str(head.problems[0])
 
 
@@ -172,7 +223,7 @@ def test_each_of_our_specs(name: str) -> None:
 
 
 def test_our_heads() -> None:
-    heads = catalogue(ROOT)
+    heads = spec_heads(ROOT)
     assert not [str(problem) for head in heads for problem in head.problems]
     assert set(TABLE) <= {head.name for head in heads}
 
@@ -232,3 +283,11 @@ def test_frozen_files_hold_what_is_bound_to_them(name: str) -> None:
         for package in index.packages:
             pattern = rf'{package.replace("-", "_")}-[^"/]*-{tag}-'
             assert re.search(pattern, text), f"{index.frozen} has no {package} for {tag}"
+
+
+def test_no_name_of_the_package_is_that_of_a_module() -> None:
+    """Importing the module would put it in the place of what has its name, whichever test or command comes first."""
+    import envsolver.spec
+
+    modules = {path.stem for path in Path(str(envsolver.spec.__file__)).parent.glob("*.py")}
+    assert not modules & set(envsolver.spec.__all__)

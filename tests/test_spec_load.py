@@ -22,7 +22,7 @@ from envsolver.model.spec import (
     SystemSpec,
 )
 from envsolver.model.target import Target
-from envsolver.spec.catalogue import catalogue
+from envsolver.spec.catalogue import spec_heads
 from envsolver.spec.load import load_spec
 from tests.support.specs import MINIMAL, load, messages, write_specs
 
@@ -440,7 +440,7 @@ def test_indexes(tmp_path: Path, index: str, said: str) -> None:
 )
 def test_credentials_are_never_repeated(tmp_path: Path, line: str) -> None:
     write_specs(tmp_path, env=f"{MINIMAL}{line}\n")
-    said = messages(tmp_path) + [str(problem) for head in catalogue(tmp_path) for problem in head.problems]
+    said = messages(tmp_path) + [str(problem) for head in spec_heads(tmp_path) for problem in head.problems]
     assert len(said) > 1
     assert "secret" not in "\n".join(said)
 

@@ -40,11 +40,12 @@ class Project:
 
         Raises:
             UnknownEnvironmentError: there is none; the hint names the nearest.
-            SpecError: two specs claim the alias.
+            UsageError: the file is no spec of this project.
+            SpecError: two specs claim the name or alias.
         """
         from envsolver.spec.catalogue import find_spec
 
-        path = find_spec(self.root, reference).resolve()
+        path = find_spec(self.root, reference)
         return Environment(name=path.stem, path=path)
 
     def all(self) -> tuple[Environment, ...]:
@@ -74,9 +75,9 @@ class Project:
 
     def heads(self) -> tuple[SpecHead, ...]:
         """Return what lists show of each environment, sorted by name."""
-        from envsolver.spec.catalogue import catalogue
+        from envsolver.spec.catalogue import spec_heads
 
-        return catalogue(self.root)
+        return spec_heads(self.root)
 
     def spec(self, environment: Environment, *, validate: bool = True) -> Spec:
         """Load the spec of an environment.

@@ -1,7 +1,7 @@
 """The spec file: its keys, loading with positions, ``extends``, the catalogue, and the digest of what a lock needs.
 
 The names below are loaded when they are first asked for (PEP 562): who only compares digests pays for nothing else.
-The function ``catalogue`` is not among them: it has the name of its module.
+None has the name of a module here: importing that module would put it in the function's place.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from envsolver.spec.catalogue import environment_names, find_project, find_spec
+    from envsolver.spec.catalogue import environment_names, find_project, find_spec, spec_heads
     from envsolver.spec.digest import inputs_digest
     from envsolver.spec.load import load_spec
     from envsolver.spec.reference import reference_markdown, schema
@@ -22,6 +22,7 @@ __all__ = [
     "load_spec",
     "reference_markdown",
     "schema",
+    "spec_heads",
 ]
 
 _MODULES = {
@@ -32,6 +33,7 @@ _MODULES = {
     "load_spec": "load",
     "reference_markdown": "reference",
     "schema": "reference",
+    "spec_heads": "catalogue",
 }
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from envsolver.spec.kinds import Field
     from envsolver.spec.values import Located
 
-__all__ = ["SPECS_FOLDER", "catalogue", "environment_names", "find_project", "find_spec"]
+__all__ = ["SPECS_FOLDER", "environment_names", "find_project", "find_spec", "spec_heads"]
 
 SPECS_FOLDER = "specs"
 
@@ -45,7 +45,7 @@ def environment_names(project: Path) -> tuple[str, ...]:
     return tuple(sorted({path.stem for path in _spec_files(project)}))
 
 
-def catalogue(project: Path) -> tuple[SpecHead, ...]:
+def spec_heads(project: Path) -> tuple[SpecHead, ...]:
     """Return what lists show of each environment, sorted by name. One bad file does not hide the others."""
     heads = [_head(path, project) for path in _spec_files(project)]
     return tuple(_with_clashes(heads))
@@ -60,26 +60,47 @@ def find_spec(project: Path, reference: str) -> Path:
 
     Raises:
         UnknownEnvironmentError: there is no such environment; the hint has the nearest names.
-        SpecError: two specs claim the alias.
+        UsageError: the path is that of no spec of this project.
+        SpecError: two specs claim the name or alias.
     """
     if "/" in reference or "\\" in reference or reference.endswith(SUFFIXES):
-        path = Path(reference)
-        if not path.is_file():
-            there = "`envsolver list` shows the environments"
-            raise UnknownEnvironmentError(reference, hint=f"there is no such file; {there}")
-        return path
+        reference = _by_path(project, reference)
     by_name = [path for path in _spec_files(project) if path.stem == reference]
     if by_name:
         if len(by_name) > 1:
             raise SpecError([_two_files(by_name[0], by_name[1], project)])
         return by_name[0]
-    heads = catalogue(project)
+    heads = spec_heads(project)
     claimed = [head for head in heads if reference in head.aliases]
     if not claimed:
         raise UnknownEnvironmentError(reference, hint=_unknown_hint(project, reference, heads))
     if len(claimed) > 1:
         raise SpecError(claimed[-1].problems)
     return project / claimed[0].path
+
+
+def _by_path(project: Path, reference: str) -> str:
+    """Return the name of the environment whose spec this file is.
+
+    A lock is called as the spec, so that a file of the same name elsewhere would take the place of another's lock.
+    """
+    path = Path(reference)
+    if not path.is_file():
+        raise UnknownEnvironmentError(reference, hint="there is no such file; `envsolver list` shows the environments")
+    folder = (project / SPECS_FOLDER).resolve()
+    # A link among the specs is an environment of its own name; one elsewhere is as good as what it leads to.
+    found = next((file for file in (path.parent.resolve() / path.name, path.resolve()) if file.parent == folder), None)
+    if found is None:
+        raise UsageError(f"{reference} is no spec of the project {project}", hint=_elsewhere_hint(path.resolve()))
+    if found.suffix not in SUFFIXES or found.name.startswith("."):
+        raise UsageError(f"{reference} is no spec", hint=f"specs end in {' or '.join(SUFFIXES)}")
+    return found.stem
+
+
+def _elsewhere_hint(path: Path) -> str:
+    if path.parent.name == SPECS_FOLDER:
+        return f"name its project with --project {path.parent.parent}"
+    return f"specs lie in {SPECS_FOLDER}/, not elsewhere and not in folders below; move it there"
 
 
 def _unknown_hint(project: Path, reference: str, heads: Iterable[SpecHead]) -> str:
