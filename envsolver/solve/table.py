@@ -81,7 +81,8 @@ class Table:
         self._as_of = as_of
         self._intervals: dict[str, Intervals] = {}
         self._specifications: dict[Intervals, str | None] = {}
-        self._judged = [_judge(shape, target) for shape in page.shapes]
+        self._judge = judge_for(target)
+        self._judged = [self._judge(shape.tags, shape.requires_python) for shape in page.shapes]
         self.ruled_out: dict[int, RuledOut] = {}
         self.enabled: set[int] = set()
         self._yanked: set[int] = set()
@@ -205,9 +206,9 @@ class Table:
         Files that are not yanked go before those that are.
         """
         choices = [
-            (file.yanked is not None, *preference, file.filename, file)
+            (file.yanked is not None, *_file_preference(file, tags, self.target), file.filename, file)
             for file in self._existing(self.releases[position].version)
-            if _judge(_shape(file), self.target) is None and (preference := _file_preference(file, self.target))
+            if self._judge(tags := file.tags, file.requires_python or "") is None
         ]
         return min(choices, key=lambda choice: choice[:-1])[-1]
 
@@ -236,27 +237,38 @@ def _shape(file: File) -> Shape:
     return Shape(file.kind, file.tags, file.requires_python or "", file.yanked is not None)
 
 
-def _judge(shape: Shape, target: Target) -> RuledOut | None:
-    if shape.kind == "wheel" and target.wheel_rank(shape.tags) is None:
-        return _miss(shape.tags, target)
-    if shape.requires_python and not python_admitted(shape.requires_python, target.python):
-        return RuledOut.PYTHON
-    return None
+class Judge:
+    """Says of files whether they can serve one target. Projects have much the same files, so verdicts are kept."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._newest = replace(target, glibc="2.99", macos="99.0")
+        self._platforms = frozenset(tag.rpartition("-")[2] for tag in target.tag_ranks)
+        self._verdicts: dict[tuple[str, str], RuledOut | None] = {}
+
+    def __call__(self, tags: str, requires_python: str) -> RuledOut | None:
+        """Return why a wheel with a compressed tag set, or without tags an sdist, cannot serve; None if it can."""
+        key = (tags, requires_python)
+        if key not in self._verdicts:
+            self._verdicts[key] = self._judge(tags, requires_python)
+        return self._verdicts[key]
+
+    def _judge(self, tags: str, requires_python: str) -> RuledOut | None:
+        if tags and self._target.wheel_rank(tags) is None:
+            return self._miss(tags)
+        if requires_python and not python_admitted(requires_python, self._target.python):
+            return RuledOut.PYTHON
+        return None
+
+    def _miss(self, tags: str) -> RuledOut:
+        """Say what keeps a wheel from the target."""
+        if self._newest.wheel_rank(tags) is not None:
+            return RuledOut.SYSTEM
+        platforms = tags.rpartition("-")[2].split(".")
+        return RuledOut.PLATFORM if self._platforms.isdisjoint(platforms) else RuledOut.INTERPRETER
 
 
-@lru_cache(maxsize=16384)
-def _miss(tags: str, target: Target) -> RuledOut:
-    """Say what keeps a wheel from the target."""
-    newest, platforms = _without_limits(target)
-    if newest.wheel_rank(tags) is not None:
-        return RuledOut.SYSTEM
-    return RuledOut.PLATFORM if platforms.isdisjoint(tags.rpartition("-")[2].split(".")) else RuledOut.INTERPRETER
-
-
-@lru_cache(maxsize=16)
-def _without_limits(target: Target) -> tuple[Target, frozenset[str]]:
-    """Return the target with the newest system there can be, and the platform tags of the target itself."""
-    return replace(target, glibc="2.99", macos="99.0"), frozenset(tag.rpartition("-")[2] for tag in target.tag_ranks)
+judge_for = lru_cache(maxsize=32)(Judge)
 
 
 @lru_cache(maxsize=4096)
@@ -269,11 +281,11 @@ def python_admitted(requires_python: str, python: str) -> bool:
     return specifiers.contains(python, prereleases=True)
 
 
-def _file_preference(file: File, target: Target) -> tuple[int, int, tuple[int, str]]:
+def _file_preference(file: File, tags: str, target: Target) -> tuple[int, int, tuple[int, str]]:
     if file.kind == "sdist":
         # After every wheel; PEP 625 names .tar.gz as the format, .zip is legacy.
         return (len(target.tag_ranks), 0 if file.filename.endswith(".tar.gz") else 1, (0, ""))
-    rank = target.wheel_rank(file.tags)
+    rank = target.wheel_rank(tags)
     number, text = _build_tag(file.filename)
     return (len(target.tag_ranks) if rank is None else rank, 0, (-number, text))
 
