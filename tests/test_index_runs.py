@@ -60,8 +60,8 @@ class TestFreshness:
             async def run() -> list[str] | None:
                 async with HttpClient(environ={}, offline=options.get("offline", False)) as http:
                     store = PageStore(http=http, cache=Cache(root), clock=clock, **options)
-                    page = await store.page(IndexAddress(url=server.url()), Name("demo"))
-                    return None if page is None else page.versions
+                    page = await store.page(IndexAddress(url=server.url()), Name("demo"), "demo-index")
+                    return None if page is None else [release.version for release in page.releases]
 
             return asyncio.run(run())
 

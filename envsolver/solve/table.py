@@ -10,13 +10,15 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import Version
 
 from envsolver.model.candidate import Shape
+from envsolver.model.pep440 import parse_version
 from envsolver.solve.intervals import each, intersect, positions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from packaging.version import Version
 
     from envsolver.model.candidate import File, Name, Page, Release
     from envsolver.model.target import Target
@@ -146,7 +148,7 @@ class Table:
     @cached_property
     def versions(self) -> list[Version]:
         """The versions, ascending."""
-        return [Version(release.version) for release in self.releases]
+        return [parse_version(release.version) for release in self.releases]
 
     def positions(self, specifier: SpecifierSet) -> Intervals:
         """Return where the specifier holds, pre-releases included, ruled-out versions too."""

@@ -23,7 +23,6 @@ from urllib.parse import urlsplit
 
 from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import EnvsolverError, NetworkError, UnknownPackageError
-from envsolver.sources.compact import open_page
 from envsolver.sources.tasks import SharedTasks
 from envsolver.sources.urls import redact
 
@@ -208,12 +207,11 @@ class IndexSet:
         if index.frozen is not None:
             return index.frozen.page(name, index.alias, index.address.url)
         try:
-            compact = await self._store.page(index.address, name)
+            return await self._store.page(index.address, name, index.alias)
         except NetworkError as error:
             # The one place that knows what the user calls this index.
             hint = error.hint and error.hint.replace("<ALIAS>", re.sub(r"[^A-Z0-9]", "_", index.alias.upper()))
             raise NetworkError(f"index {index.alias!r}: {error}", hint=hint) from error
-        return None if compact is None else open_page(compact, name, index.alias)
 
     async def _unknown(self, name: Name) -> UnknownPackageError:
         asked = self.indexes_of(name)

@@ -10,7 +10,7 @@ import msgspec
 
 from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import NetworkError
-from envsolver.sources.compact import Link, build_page, decode_page, encode_page
+from envsolver.sources.compact import Link, build_page, decode_page, encode_page, open_page
 from envsolver.sources.freshness import is_fresh, lifetime
 from envsolver.sources.tasks import SharedTasks
 from envsolver.sources.urls import redact
@@ -18,7 +18,7 @@ from envsolver.sources.urls import redact
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from envsolver.model.candidate import Name
+    from envsolver.model.candidate import Name, Page
     from envsolver.sources.cache import Cache
     from envsolver.sources.compact import CompactPage
     from envsolver.sources.http import HttpClient
@@ -103,15 +103,25 @@ class PageStore:
         self._refresh = refresh
         self._clock = clock
         self._pages: SharedTasks[CompactPage | None] = SharedTasks(background=_BACKGROUND_PAGES)
+        self._opened: dict[tuple[str, Name, str], Page | None] = {}
         self._listings: SharedTasks[list[tuple[Name, Link]]] = SharedTasks(background=0)
 
-    async def page(self, index: IndexAddress, name: Name) -> CompactPage | None:
+    async def page(self, index: IndexAddress, name: Name, alias: str) -> Page | None:
         """Return what an index has of a project, or None if it does not know it.
+
+        Args:
+            index: where it is.
+            name: of the project.
+            alias: what the spec calls the index.
 
         Raises:
             NetworkError: the index did not answer, not with a page, or (offline) is not in the cache.
         """
-        return await self._pages.get((index.url, name), lambda: self._load(index, name))
+        key = (index.url, name, alias)
+        if key not in self._opened:
+            compact = await self._pages.get((index.url, name), lambda: self._load(index, name))
+            self._opened[key] = None if compact is None else open_page(compact, name, alias)
+        return self._opened[key]
 
     def hint(self, index: IndexAddress, name: Name) -> None:
         """Begin to read a page in the background."""
