@@ -10,6 +10,7 @@ import pytest
 from tests.support.cli import CommandLine, publish
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.support.index_server import IndexServer
@@ -201,6 +202,46 @@ def test_a_lock_that_makes_no_sense_is_not_thrown_away_unasked(cli: CommandLine)
     assert cli.lock_file("a").read_bytes() == broken
     assert cli("lock", "a", "--upgrade").status == 0
     assert cli.lock_file("a").read_bytes() == good
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: "",
+        lambda text: "[[package]]\n",
+        lambda text: text.replace('lock-version = "1.', 'lock-version = "one.'),
+        lambda text: text.replace('lock-version = "1.', 'lock-version = "0.'),
+        lambda text: text.replace('name = "a"', 'name = "a'),
+        lambda text: text.replace('version = "2.0"', 'version = "1.0"'),
+        lambda text: text.replace("size = ", "size = -"),
+        lambda text: text.replace("[[package.file]]", "[[package.file", 1),
+        lambda text: f"<<<<<<< ours\n{text}>>>>>>> theirs\n",
+        lambda text: text.replace("# The lock", "\udcff"),
+    ],
+)
+def test_the_hint_about_a_damaged_lock_mends_it(cli: CommandLine, damage: Callable[[str], str]) -> None:
+    cli("lock", "a")
+    good = cli.files()
+    text = cli.lock_file("a").read_text(encoding="utf-8")
+    broken = damage(text)
+    assert broken != text
+    cli.lock_file("a").write_bytes(broken.encode(errors="surrogateescape"))
+    done = cli("lock", "a")
+    assert done.status == 2, done.err
+    assert "error: locks/a.lock.toml" in done.said
+    assert "`envsolver lock a --upgrade`" in done.said or "with --upgrade" in done.said
+    assert cli("lock", "a", "--upgrade").status == 0
+    assert cli.files() == good
+    assert cli("lock", "a", "--check").status == 0
+
+
+def test_a_damaged_requirements_file_is_made_again(cli: CommandLine) -> None:
+    cli("lock", "a")
+    good = cli.files()
+    cli.requirements_file("a").write_bytes(b"\xff\xfe")
+    assert cli("lock", "a", "--check").status == 1
+    assert cli("lock", "a").status == 0
+    assert cli.files() == good
 
 
 # Checking

@@ -8,7 +8,9 @@ from dataclasses import replace
 
 import pytest
 
+from envsolver.lock.filenames import is_file_of
 from envsolver.lock.toml import content_digest, dumps, loads, read_header
+from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import LockError
 from tests.support.locks import a_file, example, locked, resolution
 
@@ -99,13 +101,13 @@ def test_a_header_in_another_layout_is_read_too() -> None:
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ("", "lock-version is missing", "is this a lock of envsolver"),
-        ('version = 4\n[[package]]\nname = "uv"\n', "lock-version is missing", "is this a lock of envsolver"),
-        ("lock-version = 1\nname = 'x'\ninputs-digest = 'x'", "lock-version must be a string", "is this a lock"),
-        ("lock-version = '1.0'\ninputs-digest = 'x'", "name is missing", "is this a lock"),
+        ("", "lock-version is missing; is this a lock of", "restore it"),
+        ('version = 4\n[[package]]\nname = "uv"\n', "lock-version is missing; is this a lock of", "restore it"),
+        ("lock-version = 1\nname = 'x'\ninputs-digest = 'x'", "lock-version must be a string", "restore it"),
+        ("lock-version = '1.0'\ninputs-digest = 'x'", "name is missing", "restore it"),
         ("lock-version = '2.0'\nname = 'x'\ninputs-digest = 'x'", "newer than this envsolver", "upgrade envsolver"),
         ("lock-version = '0.9'\nname = 'x'\ninputs-digest = 'x'", "too old", "restore it"),
-        ("lock-version = 'one'\nname = 'x'\ninputs-digest = 'x'", "not of the form 1.0", None),
+        ("lock-version = 'one'\nname = 'x'\ninputs-digest = 'x'", "not of the form 1.0", "restore it"),
         ("lock-version = '1.0\n", "not TOML", "restore it"),
         ("<<<<<<< HEAD\nlock-version = '1.0'", "a merge conflict is not resolved", "take either side"),
     ],
@@ -169,6 +171,9 @@ def test_a_newer_minor_version_may_have_more() -> None:
         ("size = 1022", "size = " + "[" * 3000, None, "not TOML"),
         ("size = 1022", "size = " + "9" * 5000, None, "not TOML"),
         ("size = 1022", 'size = 1022\nrequirements = "guessed"', 29, "must be one of seen, claimed"),
+        ('name = "b"\nversion = "1.5"', 'name = "b"\nversion = "1.6"', 37, "any.whl' is no file of b 1.6"),
+        ('name = "c-2.0-py3', 'name = "d-2.0-py3', 49, "'d-2.0-py3-none-any.whl' is no file of c 2.0"),
+        ('name = "c-2.0-py3-none-any.whl"', 'name = "c-2.1.tar.gz"', 49, "'c-2.1.tar.gz' is no file of c 2.0"),
         ("size = 1022", 'size = 1022\ncommit = "main"', 29, "'main' is not a full commit id"),
     ],
 )  # fmt: skip
@@ -180,6 +185,24 @@ def test_a_mistake_is_named_with_its_line(old: str, new: str, line: int | None, 
     assert message in str(caught.value)
     assert str(caught.value).startswith(f"{PATH}:{line}:" if line else f"{PATH}:")
     assert caught.value.hint is not None
+    assert "`envsolver lock demo --upgrade`" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("filename", "name", "version"),
+    [
+        ("torch-1.12.1+cu116-cp39-cp39-linux_x86_64.whl", "torch", "1.12.1+cu116"),
+        ("Flask_SQL-1.0.0.post1-py3-none-any.whl", "flask-sql", "1.0.post1"),
+        ("nvidia_cublas_cu12-12.1.3.1-2-py3-none-any.whl", "nvidia-cublas-cu12", "12.1.3.1"),
+        ("antlr4-python3-runtime-4.9.3.tar.gz", "antlr4-python3-runtime", "4.9.3"),
+        ("zope.interface-5.0-1.zip", "zope-interface", "5.0.post1"),
+        ("a-1.0.0.tar.bz2", "a", "1"),
+    ],
+)
+def test_files_are_called_as_their_package(filename: str, name: str, version: str) -> None:
+    assert is_file_of(filename, normalize_name(name), version)
+    assert not is_file_of(filename, normalize_name(name), "7.0")
+    assert not is_file_of(filename, normalize_name(f"{name}-x"), version)
 
 
 def test_hand_made_order_is_put_right() -> None:

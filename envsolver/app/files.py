@@ -13,10 +13,14 @@ from envsolver.model.errors import FileError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["read_text", "write_atomic", "write_together"]
+__all__ = ["NotTextError", "read_text", "write_atomic", "write_together"]
 
 STALE_SECONDS = 3600
 """A temporary file older than this was left by a process that was killed."""
+
+
+class NotTextError(FileError):
+    """A file is there and can be read, but is no text."""
 
 
 def write_atomic(path: Path, data: bytes) -> bool:
@@ -68,6 +72,7 @@ def read_text(path: Path) -> str | None:
     """Return a UTF-8 file, or None if there is none.
 
     Raises:
+        NotTextError: it is not UTF-8.
         FileError: it is there and cannot be read.
     """
     try:
@@ -77,7 +82,7 @@ def read_text(path: Path) -> str | None:
     except OSError as error:
         raise FileError(f"{_shown(path)} cannot be read: {_reason(error)}") from error
     except UnicodeDecodeError as error:
-        raise FileError(f"{_shown(path)} is not UTF-8 (byte {error.start})") from error
+        raise NotTextError(f"{_shown(path)} is not UTF-8 (byte {error.start})") from error
 
 
 def _reason(error: OSError) -> str:

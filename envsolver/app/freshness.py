@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from envsolver.app.files import read_text
-from envsolver.app.lockfile import is_sealed
+from envsolver.app.files import NotTextError, read_text
+from envsolver.app.lockfile import is_sealed, read_lock_text
 from envsolver.model.errors import FileError, SpecError
 
 if TYPE_CHECKING:
@@ -57,9 +57,8 @@ def lock_state(project: Project, environment: Environment) -> LockState:
         project.spec(environment)  # raises with the problems of the requirements as well
         raise
     digest = current_digest(project, spec)
-    path = project.lock_path(environment.name)
-    shown = project.relative(path)
-    text = read_text(path)
+    shown = project.relative(project.lock_path(environment.name))
+    text = read_lock_text(project, environment)
     if text is None:
         return LockState(digest=digest, text=None, solve=(f"there is no {shown}",))
     from envsolver.lock.header import read_header
@@ -138,7 +137,10 @@ def _frozen_path(project: Project, index: IndexSpec) -> Path:
 
 def _render_reasons(project: Project, environment: Environment, lock_text: str) -> tuple[str, ...]:
     path = project.requirements_path(environment.name)
-    text = read_text(path)
+    try:
+        text = read_text(path)
+    except NotTextError:  # it is made from the lock, whatever stands in it
+        text = ""
     if text is None:
         return (f"there is no {project.relative(path)}",)
     if not is_sealed(text, of=lock_text):

@@ -10,14 +10,14 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from envsolver.app.files import read_text
-from envsolver.model.errors import FileError
+from envsolver.app.files import NotTextError, read_text
+from envsolver.model.errors import FileError, LockError
 
 if TYPE_CHECKING:
     from envsolver.app.project import Environment, Project
     from envsolver.lock.model import Lock
 
-__all__ = ["is_sealed", "lock_text", "read_lock", "requirements_text", "seal"]
+__all__ = ["is_sealed", "lock_text", "read_lock", "read_lock_text", "requirements_text", "seal"]
 
 _MARK = "# sealed: sha256:"
 
@@ -60,6 +60,23 @@ def requirements_text(locked: Lock, of: str) -> str:
     return seal(dumps(locked, hashes=hashes), of=of)
 
 
+def read_lock_text(project: Project, environment: Environment) -> str | None:
+    """Return the text of the lock of an environment, or None if there is none.
+
+    Raises:
+        LockError: it is no text.
+        FileError: it cannot be read.
+    """
+    path = project.lock_path(environment.name)
+    try:
+        return read_text(path)
+    except NotTextError as error:
+        from envsolver.lock.header import remake
+
+        shown = project.relative(path)
+        raise LockError(shown, "is not UTF-8", hint=remake(shown)) from error
+
+
 def read_lock(project: Project, environment: Environment) -> Lock:
     """Read the lock of an environment.
 
@@ -70,7 +87,7 @@ def read_lock(project: Project, environment: Environment) -> Lock:
     from envsolver.lock.reader import loads
 
     path = project.lock_path(environment.name)
-    text = read_text(path)
+    text = read_lock_text(project, environment)
     if text is None:
         raise FileError(
             f"{environment.name} has no lock: there is no {project.relative(path)}",

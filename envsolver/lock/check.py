@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from envsolver.lock.filenames import is_file_of
 from envsolver.lock.model import DEFAULT_INDEX, DIRECT_INDEX
 from envsolver.lock.reach import Reached, reached
 from envsolver.model.target import KNOWN_PLATFORMS
@@ -58,7 +59,7 @@ def summary(lock: Lock) -> dict[tuple[Name, str], Reached]:
 
 def defects(lock: Lock) -> Iterator[Defect]:
     """Yield what is wrong with a lock: its values one by one, then, if those are fine, what refers to what."""
-    for stage in (_value_defects, _identity_defects, _dangling_defects, _summary_defects):
+    for stage in (_value_defects, _identity_defects, _filename_defects, _dangling_defects, _summary_defects):
         found = False
         for defect in stage(lock):
             found = True
@@ -217,6 +218,17 @@ def _identity_defects(lock: Lock) -> Iterator[Defect]:
             if (package.name, target) in names:
                 yield ("package", at, "targets"), f"{package.name} has two versions on {target}"
             names.add((package.name, target))
+
+
+def _filename_defects(lock: Lock) -> Iterator[Defect]:
+    """Yield the files that have the name of another version: what is installed is the file, whatever stands above."""
+    for at, package in enumerate(lock.packages):
+        for place, file in enumerate(package.files):
+            # The URL of a direct reference may end in anything, but for a wheel's, whose tags an installer reads.
+            named = file.index != DIRECT_INDEX or file.filename.endswith(".whl")
+            if named and not is_file_of(file.filename, package.name, package.version):
+                path = ("package", at, "file", place, "name")
+                yield path, f"{file.filename!r} is no file of {package.name} {package.version}"
 
 
 def _dangling_defects(lock: Lock) -> Iterator[Defect]:

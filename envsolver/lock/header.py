@@ -10,14 +10,16 @@ from dataclasses import dataclass
 
 from envsolver.model.errors import LockError
 
-__all__ = ["LOCK_VERSION", "LockHeader", "check_text", "read_header"]
+__all__ = ["LOCK_VERSION", "LockHeader", "check_text", "read_header", "remake"]
 
 LOCK_VERSION = (1, 1)
 """Version of the format. A reader refuses another major one and ignores unknown keys of a newer minor one."""
 
+_SUFFIX = ".lock.toml"
+"""With which the file of a lock ends; before it stands the name of the environment."""
+
 _TABLE = re.compile(r"^[ \t]*\[\[", re.MULTILINE)
 _PLAIN_KEY = re.compile(r'^(lock-version|name|inputs-digest)[ \t]*=[ \t]*"([^"\\\n]*)"[ \t]*\r?$', re.MULTILINE)
-_AFRESH = "restore it from version control, or make it afresh: `envsolver lock --upgrade` for this environment"
 _CONFLICT = re.compile(r"^(?:<{7}|>{7}|\|{7})(?: |\r?$)", re.MULTILINE)
 
 
@@ -59,6 +61,16 @@ def read_header(text: str, path: str = "lock") -> LockHeader:
     )
 
 
+def remake(path: str) -> str:
+    """Return what to do about a lock that cannot be read: only ``--upgrade`` wants nothing of the old file."""
+    return f"restore it from version control, or make it afresh: `{_command(path)} --upgrade`"
+
+
+def _command(path: str) -> str:
+    name = re.fullmatch(rf"(?:.*/)?([A-Za-z0-9][A-Za-z0-9._-]*){re.escape(_SUFFIX)}", path)
+    return f"envsolver lock {name[1] if name else 'NAME'}"
+
+
 def check_text(text: str, path: str) -> None:
     """Refuse a file in which a merge left its conflict markers.
 
@@ -70,7 +82,7 @@ def check_text(text: str, path: str) -> None:
         raise LockError(
             f"{path}:{line}",
             "a merge conflict is not resolved",
-            hint="take either side of the file, then run `envsolver lock` for this environment",
+            hint=f"take either side of the file, then run `{_command(path)}`; or make it afresh with --upgrade",
         )
 
 
@@ -81,23 +93,21 @@ def _parsed(head: str, path: str) -> dict[str, object]:
     try:
         return tomllib.loads(head)
     except (ValueError, RecursionError) as error:
-        raise LockError(path, f"not TOML: {error}", hint=_AFRESH) from None
+        raise LockError(path, f"not TOML: {error}", hint=remake(path)) from None
 
 
 def _text(found: dict[str, object], key: str, path: str) -> str:
     value = found.get(key)
     if not isinstance(value, str):
         problem = "is missing" if value is None else "must be a string"
-        raise LockError(
-            path, f"{key} {problem}", hint="is this a lock of envsolver? `envsolver lock --upgrade` makes one"
-        )
+        raise LockError(path, f"{key} {problem}; is this a lock of envsolver?", hint=remake(path))
     return value
 
 
 def _supported(version: str, path: str) -> tuple[int, int]:
     match = re.fullmatch(r"(\d{1,9})\.(\d{1,9})", version, re.ASCII)
     if match is None:
-        raise LockError(path, f"lock-version {version!r} is not of the form 1.0")
+        raise LockError(path, f"lock-version {version!r} is not of the form 1.0", hint=remake(path))
     major, minor = int(match[1]), int(match[2])
     if major > LOCK_VERSION[0]:
         raise LockError(
@@ -106,5 +116,5 @@ def _supported(version: str, path: str) -> tuple[int, int]:
             hint="upgrade envsolver",
         )
     if major < LOCK_VERSION[0]:
-        raise LockError(path, f"lock-version {version} is too old to be read", hint=_AFRESH)
+        raise LockError(path, f"lock-version {version} is too old to be read", hint=remake(path))
     return major, minor

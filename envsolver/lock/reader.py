@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from envsolver.lock.canonical import canonical
 from envsolver.lock.check import defects
-from envsolver.lock.header import LOCK_VERSION, check_text, read_header
+from envsolver.lock.header import LOCK_VERSION, check_text, read_header, remake
 from envsolver.lock.knowledge import LockedBound, LockedEffect, LockedRule
 from envsolver.lock.model import (
     DEFAULT_INDEX,
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["loads"]
 
-_REMAKE = (
-    "a lock is not edited by hand: restore it from version control, or make it afresh with `envsolver lock --upgrade`"
-)
 _T = TypeVar("_T", bound=str)
 
 
@@ -59,14 +56,14 @@ def loads(text: str, path: str = "lock") -> Lock:
         data = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         line = re.search(r"at line (\d+)", str(error))
-        raise LockError(f"{path}:{line[1]}" if line else path, f"not TOML: {error}", hint=_REMAKE) from None
+        raise LockError(f"{path}:{line[1]}" if line else path, f"not TOML: {error}", hint=remake(path)) from None
     try:
         # Checked in the order of the file, so that the places of its defects are those of the file.
         return canonical(_checked(_lock(_Table(data, (), lenient=header.lock_version > LOCK_VERSION))))
     except _BadValueError as error:
         line_number = line_of(text, error.path)
         where = f"{path}:{line_number}" if line_number else path
-        raise LockError(where, f"{_dotted(error.path)}: {error.message}", hint=_REMAKE) from None
+        raise LockError(where, f"{_dotted(error.path)}: {error.message}", hint=remake(path)) from None
 
 
 def _checked(lock: Lock) -> Lock:
