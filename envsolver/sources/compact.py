@@ -7,6 +7,7 @@ for them.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -180,6 +181,7 @@ def open_page(compact: CompactPage, name: Name, index: str) -> Page:
     )
     numbers: dict[str, int] = {}
 
+    @cache
     def load(version: str) -> tuple[File, ...]:
         if not numbers:
             numbers.update((text, number) for number, text in enumerate(compact.versions))

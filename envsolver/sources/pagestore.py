@@ -117,9 +117,9 @@ class PageStore:
         Raises:
             NetworkError: the index did not answer, not with a page, or (offline) is not in the cache.
         """
+        compact = await self._pages.get((index.url, name), lambda: self._load(index, name))
         key = (index.url, name, alias)
         if key not in self._opened:
-            compact = await self._pages.get((index.url, name), lambda: self._load(index, name))
             self._opened[key] = None if compact is None else open_page(compact, name, alias)
         return self._opened[key]
 
