@@ -29,6 +29,8 @@ SHIPPED = {
         "deepspeed",
         "findings",
         "horovod",
+        "huggingface",
+        "jax",
         "lightning",
         "lightning_matrix",
         "numpy",
