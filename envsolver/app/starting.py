@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from envsolver.app.files import write_atomic
 from envsolver.app.project import Environment, Project
+from envsolver.formats.spectext import scalar
 from envsolver.model.errors import SpecError, UsageError
 from envsolver.model.target import LATEST_PATCH
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["Started", "default_python", "start"]
+__all__ = ["Started", "check_spec", "default_python", "new_spec_path", "start"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,49 +49,68 @@ def start(folder: Path, name: str, *, python: str, platforms: Sequence[str], req
         UsageError: there is such a spec already, or what was asked for makes no valid one.
         FileError: it cannot be written.
     """
+    path = new_spec_path(folder, name)
+    text = _text(name, python, platforms, requirements)
+    check_spec(path.name, text)
+    write_atomic(path, text.encode())
+    return Started(name=name, path=path)
+
+
+def new_spec_path(folder: Path, name: str) -> Path:
+    """Return where the spec of a new environment goes.
+
+    Args:
+        folder: of the project.
+        name: of the environment.
+
+    Raises:
+        UsageError: it is no name, or there is such a spec already.
+    """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise UsageError(f"{name!r} is no name for an environment", hint="letters, digits, '.', '-' and '_'")
     path = folder.resolve() / "specs" / f"{name}.yaml"
     if path.exists() or path.with_suffix(".yml").exists():
         raise UsageError(f"there is a spec {name!r} already", hint=f"edit specs/{path.name}, or choose another name")
-    text = _text(name, python, platforms, requirements)
-    _check(path.name, text)
-    write_atomic(path, text.encode())
-    return Started(name=name, path=path)
+    return path
+
+
+def check_spec(filename: str, text: str, beside: Mapping[str, bytes] | None = None) -> None:
+    """Load a spec before it is written: what would be refused later is refused now.
+
+    Args:
+        filename: that it will have.
+        text: of the spec.
+        beside: other files of the project that it refers to, by their path in it.
+
+    Raises:
+        UsageError: it would be refused.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        trial = Path(folder).resolve()
+        (trial / "specs").mkdir()
+        path = trial / "specs" / filename
+        try:
+            for name, data in (beside or {}).items():
+                (trial / name).parent.mkdir(parents=True, exist_ok=True)
+                (trial / name).write_bytes(data)
+            path.write_text(text, encoding="utf-8")
+            Project(root=trial).spec(Environment(name=path.stem, path=path))
+        except SpecError as error:
+            messages = [problem.message + (f" ({problem.hint})" if problem.hint else "") for problem in error.problems]
+            raise UsageError("\n".join(messages)) from None
 
 
 def _text(name: str, python: str, platforms: Sequence[str], requirements: Sequence[str]) -> str:
     lines = [
         f"# An environment. `envsolver lock {name}` resolves it and writes its lock beside this folder, into locks/.",
         "# `envsolver schema` has all keys: groups, constraints, overrides, indexes, gpu, extends and more.",
-        f"python: {_quoted(python)}",
-        f"platforms: [{', '.join(_quoted(platform) for platform in platforms)}]",
+        f"python: {scalar(python)}",
+        f"platforms: [{', '.join(scalar(platform) for platform in platforms)}]",
         "",
         "# One requirement (PEP 508) a line. Their order matters: each is as new as those before it allow.",
     ]
     if requirements:
-        lines += ["pip:", *(f"  - {_quoted(requirement)}" for requirement in requirements)]
+        lines += ["pip:", *(f"  - {scalar(requirement)}" for requirement in requirements)]
     else:
         lines += ["pip: []"]
     return "\n".join(lines) + "\n"
-
-
-def _quoted(text: str) -> str:
-    """Return a YAML scalar. JSON strings are YAML (1.2, section 5.7), so that nothing can end one early."""
-    import json
-
-    return text if re.fullmatch(r"[A-Za-z][A-Za-z0-9 ._-]*", text) else json.dumps(text, ensure_ascii=False)
-
-
-def _check(filename: str, text: str) -> None:
-    """Load the spec before it is written: what would be refused later is refused now."""
-    with tempfile.TemporaryDirectory() as folder:
-        trial = Path(folder).resolve()
-        (trial / "specs").mkdir()
-        path = trial / "specs" / filename
-        try:
-            path.write_text(text, encoding="utf-8")
-            Project(root=trial).spec(Environment(name=path.stem, path=path))
-        except SpecError as error:
-            messages = [problem.message + (f" ({problem.hint})" if problem.hint else "") for problem in error.problems]
-            raise UsageError("\n".join(messages)) from None

@@ -21,6 +21,7 @@ class Entry(NamedTuple):
 
 COMMANDS: dict[str, Entry] = {
     "init": Entry("Start", "init", "init", "Write the first spec of a project, or one more."),
+    "import": Entry("Start", "importing", "import_", "Make a spec from a file of another tool."),
     "lock": Entry("Lock", "lock", "lock", "Resolve environments and write their locks."),
     "diff": Entry("Lock", "diff", "diff", "Show what changed between two states of a lock."),
     "list": Entry("Look", "inspect", "list_", "List the environments of the project."),

@@ -1,0 +1,104 @@
+"""The text of a new spec. It is for people: few comments, one requirement a line, nothing that says nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+__all__ = ["NewIndex", "NewSpec", "dumps", "scalar"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewIndex:
+    """An entry under ``indexes``; ``note`` is a comment above it."""
+
+    alias: str
+    url: str
+    packages: tuple[str, ...] = ()
+    find_links: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSpec:
+    """What a new spec is to say.
+
+    Attributes:
+        comments: lines at the top, without ``#``.
+        live: entries for ``from``: group → place, the base under the empty name.
+    """
+
+    comments: Sequence[str]
+    python: str
+    platforms: Sequence[str]
+    indexes: Sequence[NewIndex]
+    requirements: Sequence[str]
+    constraints: Sequence[str]
+    groups: Mapping[str, Sequence[str]]
+    live: Mapping[str, str]
+
+
+def dumps(spec: NewSpec) -> str:
+    """Return the YAML of a spec."""
+    return "\n".join([*_head(spec), *_indexes(spec.indexes), *_requirements(spec), *_groups(spec)]) + "\n"
+
+
+def scalar(text: str) -> str:
+    """Return a YAML scalar. JSON strings are YAML (1.2, section 5.7), so that nothing can end one early."""
+    return text if re.fullmatch(r"[A-Za-z][A-Za-z0-9 ._-]*", text) else json.dumps(text, ensure_ascii=False)
+
+
+def _head(spec: NewSpec) -> Iterator[str]:
+    yield from (f"# {line}" for line in spec.comments)
+    yield f"python: {scalar(spec.python)}"
+    yield f"platforms: [{', '.join(scalar(platform) for platform in spec.platforms)}]"
+
+
+def _indexes(indexes: Sequence[NewIndex]) -> Iterator[str]:
+    if not indexes:
+        return
+    yield from ("", "indexes:")
+    for index in indexes:
+        if index.note:
+            yield f"  # {index.note}"
+        yield f"  {index.alias}:"
+        yield f"    url: {scalar(index.url)}"
+        if index.find_links:
+            yield "    kind: find-links"
+        if index.packages:
+            yield f"    packages: [{', '.join(scalar(name) for name in index.packages)}]"
+
+
+def _requirements(spec: NewSpec) -> Iterator[str]:
+    yield from ("", "# Their order matters: each is as new as those before it allow.")
+    if spec.requirements or not spec.live:
+        yield from _list("pip", spec.requirements)
+    if "" in spec.live:
+        yield f"from: {scalar(spec.live[''])}"
+    if spec.constraints:
+        yield ""
+        yield from _list("constraints", spec.constraints)
+
+
+def _groups(spec: NewSpec) -> Iterator[str]:
+    names = list(dict.fromkeys([*spec.groups, *(name for name in spec.live if name)]))
+    if names:
+        yield from ("", "groups:")
+    for name in names:
+        if name in spec.live:
+            yield from (f"  {name}:", f"    from: {scalar(spec.live[name])}")
+        else:
+            yield from (f"  {line}" for line in _list(name, spec.groups[name]))
+
+
+def _list(key: str, items: Sequence[str]) -> Iterator[str]:
+    if not items:
+        yield f"{key}: []"
+        return
+    yield f"{key}:"
+    yield from (f"  - {scalar(item)}" for item in items)

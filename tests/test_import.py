@@ -1,0 +1,329 @@
+"""``envsolver import``: files of other tools become specs that load, lock and say what was left out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from envsolver.formats.imported import direct_reference, without_credentials
+from envsolver.spec.load import load_spec
+from tests.support.cli import CommandLine, publish
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from envsolver.model.spec import Spec
+    from tests.support.index_server import IndexServer
+
+
+@pytest.fixture
+def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    monkeypatch.chdir(tmp_path)
+    return CommandLine(tmp_path, capsys)
+
+
+def write(cli: CommandLine, name: str, text: str) -> None:
+    path = cli.root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def imported(cli: CommandLine, file: str, *args: str) -> Spec:
+    """Import a file and return the spec as it loads."""
+    done = cli("import", file, "--name", "made", "--json", *args)
+    assert done.status == 0, done.err
+    return load_spec(cli.root / "specs" / "made.yaml", cli.root)
+
+
+def texts(spec: Spec, group: str = "") -> list[str]:
+    return [requirement.text for requirement in spec.requirements if requirement.group == group]
+
+
+def test_a_requirements_file_with_all_that_pip_allows(cli: CommandLine) -> None:
+    write(cli, "base/more.txt", "lib >= 1 ; python_version < '3.12'\n-c ../limits.txt\n")
+    write(cli, "limits.txt", "deep[x]<2\nfree\n")
+    write(
+        cli,
+        "requirements.in",
+        "# what we need\n-r base/more.txt\napp[fast]==1.0 \\\n    --hash=sha256:" + "0" * 64 + "  # why\n"
+        "-e git+https://git.example/it.git@v1#egg=checked&subdirectory=sub\n"
+        "https://files.example/wheely-1.0-py3-none-any.whl\n",
+    )
+    spec = imported(cli, "requirements.in", "--python", "3.10", "--platform", "osx-arm64")
+    assert texts(spec) == [
+        "lib >= 1 ; python_version < '3.12'",
+        "app[fast]==1.0",
+        "checked @ git+https://git.example/it.git@v1#subdirectory=sub",
+        "wheely @ https://files.example/wheely-1.0-py3-none-any.whl",
+    ]
+    assert [constraint.text for constraint in spec.constraints] == ["deep<2"]
+    assert (spec.python, spec.platforms) == ("3.10", ("osx-arm64",))
+
+
+def test_what_has_no_counterpart_is_named(cli: CommandLine) -> None:
+    write(cli, "requirements.txt", "--pre\n--no-binary :all:\n--trusted-host x\n--no-index\napp\n")
+    done = cli("import", "requirements.txt", "--name", "a", "--python", "3.9")
+    assert done.status == 0
+    for option in ("--pre", "--no-binary", "--trusted-host", "--no-index"):
+        assert f"left out {option}" in done.err
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("./local", "requirements.in:2"),
+        ("-e .", "pyproject.toml"),
+        ("app==", "requirements.in:2"),
+        ("git+https://git.example/it.git", "nothing tells the name"),
+        ("--frobnicate", "pip cannot read this line"),
+        ("-r https://elsewhere.example/more.txt", "not on this machine"),
+        ("-r missing.txt", "missing.txt cannot be read"),
+        ("--extra-index-url https://${TOKEN}@index.example/${ORG}/simple", "a variable"),
+        ("app @ https://user:secret@files.example/app-1.0.zip", "credentials"),
+        ("--find-links ../wheels", "outside the project"),
+    ],
+)
+def test_what_must_not_get_lost_is_refused_with_its_line(cli: CommandLine, line: str, says: str) -> None:
+    write(cli, "requirements.in", f"lib\n{line}\nother=1\n")
+    done = cli("import", "requirements.in", "--name", "a")
+    assert done.status == 2
+    assert says in " ".join(done.err.split())
+    assert "secret" not in done.err
+    assert not (cli.root / "specs" / "a.yaml").exists()
+
+
+def test_all_problems_are_told_at_once(cli: CommandLine) -> None:
+    write(cli, "requirements.in", "./here\nlib=1\n")
+    done = cli("import", "requirements.in")
+    assert "requirements.in:1" in done.err
+    assert "requirements.in:2" in done.err
+
+
+def test_environment_variables_never_get_into_a_spec(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET", "hunter2")
+    write(cli, "requirements.in", "--extra-index-url https://me:${SECRET}@index.example/simple\nlib\n")
+    done = cli("import", "requirements.in", "-o", "-")
+    assert done.status == 0
+    assert "hunter2" not in done.out + done.err
+    assert 'url: "https://index.example/simple"' in done.out
+    assert "credentials" in done.err
+
+
+def test_files_that_include_each_other_are_read_once(cli: CommandLine) -> None:
+    write(cli, "a.in", "-r b.in\none\n")
+    write(cli, "b.in", "-r a.in\ntwo\n")
+    assert texts(imported(cli, "a.in")) == ["two", "one"]
+
+
+def test_of_a_compiled_file_only_what_was_asked_for_is_taken_over(cli: CommandLine) -> None:
+    write(
+        cli,
+        "requirements.txt",
+        "#\n# This file is autogenerated by pip-compile with Python 3.9\n# by the following command:\n#\n"
+        "app==1.0 \\\n    --hash=sha256:" + "0" * 64 + "\n    # via -r requirements.in\n"
+        "both==3.0\n    # via\n    #   -r requirements.in\n    #   app\n"
+        "lib==2.0\n    # via app\n"
+        "narrow==1\n    # via\n    #   -c limits.txt\n    #   app\n"
+        "mine==1\n    # via demo (pyproject.toml)\n",
+    )
+    done = cli("import", "requirements.txt", "--name", "made")
+    assert "2 packages are there because others require them" in done.err
+    spec = load_spec(cli.root / "specs" / "made.yaml", cli.root)
+    assert texts(spec) == ["app==1.0", "both==3.0", "mine==1"]
+    assert spec.python == "3.9"
+
+
+def test_pins_without_annotations_are_all_taken_over(cli: CommandLine) -> None:
+    write(cli, "requirements.txt", "app==1.0\nlib==2.0\n")
+    assert texts(imported(cli, "requirements.txt")) == ["app==1.0", "lib==2.0"]
+
+
+def test_torch_comes_from_the_index_of_its_variant_and_nothing_else_does(cli: CommandLine) -> None:
+    write(
+        cli,
+        "requirements.in",
+        "--extra-index-url https://download.pytorch.org/whl/cpu\n"
+        "--extra-index-url https://download.pytorch.org/whl/cu116\ntorch==1.12.1+cu116\nnumpy\n",
+    )
+    spec = imported(cli, "requirements.in")
+    (index,) = spec.indexes
+    assert (index.alias, index.url) == ("pytorch-cu116", "https://download.pytorch.org/whl/cu116")
+    assert "torch" in index.packages
+    assert "numpy" not in index.packages
+
+
+def test_other_indexes_are_asked_first_and_that_is_said(cli: CommandLine) -> None:
+    from pip._internal.models.index import PyPI
+
+    write(cli, "wheels/keep", "")
+    write(
+        cli,
+        "requirements.in",
+        f"--index-url {PyPI.simple_url}\n--extra-index-url https://one.example/team/simple\n"
+        "--extra-index-url https://two.example/team/simple/\n--find-links wheels\nlib\n",
+    )
+    spec = imported(cli, "requirements.in")
+    assert [(index.alias, index.url, index.kind) for index in spec.indexes] == [
+        ("team", "https://one.example/team/simple", "simple"),
+        ("team-2", "https://two.example/team/simple/", "simple"),
+        ("wheels", "wheels", "find-links"),
+    ]
+    assert "asked first" in str(cli("import", "requirements.in", "--name", "b", "--json").json["notes"])
+
+
+def test_an_environment_file_of_conda_with_a_pip_part(cli: CommandLine) -> None:
+    write(cli, "req/more.txt", "lib\n")
+    write(
+        cli,
+        "environment.yml",
+        "name: my env\nchannels: [conda-forge]\ndependencies:\n  - conda-forge::python=3.9\n  - pip\n  - pip:\n"
+        "    - --extra-index-url https://download.pytorch.org/whl/cu116\n    - -r req/more.txt\n"
+        "    - torch==1.12.1+cu116\n    - pywin32>=300  # [win]\n    - uvloop # [not win]\n",
+    )
+    done = cli("import", "environment.yml")
+    assert done.status == 0
+    spec = load_spec(cli.root / "specs" / "my-env.yaml", cli.root)
+    assert spec.python == "3.9"
+    assert texts(spec) == [
+        "lib",
+        "torch==1.12.1+cu116",
+        "pywin32>=300 ; sys_platform == 'win32'",
+        "uvloop ; sys_platform != 'win32'",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (
+            "dependencies: [numpy=1.23, scipy]\n",
+            "packages of conda cannot be locked by this version: numpy=1.23, scipy",
+        ),
+        ("dependencies: [{pip: [a]}, {npm: [b]}]\n", "npm"),
+        ("dependencies:\n  - pip:\n    - a  # [py3k and vc14]\n", "selector"),
+        ("channels: [a]\n", "list of dependencies"),
+        ("- a\n", "a mapping"),
+        ("dependencies: [\n", "environment.yml:"),
+    ],
+)
+def test_what_of_an_environment_file_is_refused(cli: CommandLine, text: str, says: str) -> None:
+    write(cli, "environment.yml", text)
+    done = cli("import", "environment.yml", "--name", "a")
+    assert done.status == 2
+    assert says in " ".join(done.err.split())
+
+
+PROJECT = """\
+[project]
+name = "demo"
+version = "1"
+requires-python = ">=3.9,<3.11"
+dependencies = ["lib>=1"]
+[project.optional-dependencies]
+gpu = ["fast"]
+all = ["demo[gpu]", "slow"]
+[dependency-groups]
+test = ["check"]
+dev = [{ include-group = "test" }, "edit"]
+[[tool.uv.index]]
+url = "https://index.example/simple"
+"""
+
+
+def test_a_project_file_beside_the_specs_stays_live(cli: CommandLine) -> None:
+    write(cli, "pyproject.toml", PROJECT)
+    spec = imported(cli, "pyproject.toml")
+    assert spec.python == "3.10"
+    assert texts(spec) == ["lib>=1"]
+    assert texts(spec, "dev") == ["check", "edit"]
+    assert set(texts(spec, "all")) == {"lib>=1", "fast", "slow"}
+    write(cli, "pyproject.toml", PROJECT.replace("lib>=1", "lib>=2"))
+    assert texts(load_spec(cli.root / "specs" / "made.yaml", cli.root)) == ["lib>=2"]
+
+
+def test_a_project_file_from_elsewhere_is_copied(cli: CommandLine) -> None:
+    write(cli, "elsewhere/pyproject.toml", PROJECT)
+    (cli.root / "here").mkdir()
+    done = cli("import", "elsewhere/pyproject.toml", "--project", "here", "--name", "made")
+    assert done.status == 0, done.err
+    spec = load_spec(cli.root / "here" / "specs" / "made.yaml", cli.root / "here")
+    assert texts(spec) == ["lib>=1"]
+    assert texts(spec, "all") == ["fast", "slow"]
+    assert texts(spec, "dev") == ["check", "edit"]
+    assert [index.url for index in spec.indexes] == ["https://index.example/simple"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[tool.poetry.dependencies]\npython = '^3.9'\n", "poetry"),
+        ("[project]\nname='x'\ndynamic=['dependencies']\n", "dynamic"),
+        ("[project]\nname='x'\nrequires-python='>=4'\n", "no Python from 3.7 on"),
+        ("[project]\nname='x'\nrequires-python='three'\n", "no specifier"),
+        ("[project\n", "not valid TOML"),
+        ("[dependency-groups]\na=[{include-group='b'}]\n", "'b'"),
+    ],
+)
+def test_project_files_that_cannot_be_imported(cli: CommandLine, text: str, says: str) -> None:
+    write(cli, "pyproject.toml", text)
+    done = cli("import", "pyproject.toml", "--name", "a")
+    assert done.status == 2
+    assert says in " ".join(done.err.split())
+
+
+def test_files_that_are_none_of_these(cli: CommandLine) -> None:
+    write(cli, "Pipfile.lock", "{}")
+    assert "requirements.in" in cli("import", "Pipfile.lock").err
+    write(cli, "conda-lock.yml", "version: 1\nmetadata:\n  a: b\npackage:\n- x\n")
+    assert cli("import", "conda-lock.yml").status == 2
+    assert cli("import", "missing.txt").status == 4
+    (cli.root / "bad.txt").write_bytes(b"\xff\xfe\xff")
+    assert "not UTF-8" in cli("import", "bad.txt").err
+
+
+def test_no_spec_is_overwritten_and_the_file_gives_the_name(cli: CommandLine) -> None:
+    write(cli, "nice env/requirements.in", "lib\n")
+    assert cli("import", "nice env/requirements.in", "--json").json["environment"] == "nice-env"
+    done = cli("import", "nice env/requirements.in")
+    assert done.status == 2
+    assert "there is a spec 'nice-env' already" in done.err
+
+
+def test_the_document_can_go_elsewhere(cli: CommandLine) -> None:
+    write(cli, "r.in", "lib\n")
+    plain = cli("import", "r.in", "-o", "-")
+    assert plain.out.startswith("# Made from r.in")
+    assert cli("import", "r.in", "-o", "spec.yaml").status == 0
+    assert (cli.root / "spec.yaml").read_text(encoding="utf-8") == plain.out
+    assert not (cli.root / "specs").exists()
+
+
+def test_what_was_imported_locks(cli: CommandLine, default_index: IndexServer) -> None:
+    publish(default_index, "app", "1.0", "lib")
+    publish(default_index, "app", "2.0", "lib")
+    publish(default_index, "lib", "1.0")
+    write(cli, "requirements.in", "app<2\n")
+    assert cli("import", "requirements.in", "--name", "made", "--python", "3.11").status == 0
+    assert cli("lock", "made").status == 0
+    assert 'version = "1.0"' in (cli.root / "locks" / "made.lock.toml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("url", "reference"),
+    [
+        ("git+ssh://git@host/x.git@main#egg=x", "x @ git+ssh://git@host/x.git@main"),
+        ("git+https://host/x.git#egg=x[a]&subdirectory=y", "x[a] @ git+https://host/x.git#subdirectory=y"),
+        ("https://host/x-1.0.tar.gz#sha256=00", "x @ https://host/x-1.0.tar.gz#sha256=00"),
+        ("https://host/archive/main.zip", None),
+        ("https://host/x.git#egg=b%20d", None),
+    ],
+)
+def test_names_of_direct_references(url: str, reference: str | None) -> None:
+    assert direct_reference(url) == reference
+
+
+def test_credentials_are_cut_out_of_urls() -> None:
+    assert without_credentials("https://a:b@host:1/x") == ("https://host:1/x", True)
+    assert without_credentials("https://host/x@y") == ("https://host/x@y", False)
+    assert without_credentials("wheels") == ("wheels", False)
