@@ -66,8 +66,8 @@ def test_the_version_is_chosen_whose_build_fits(source: MemorySource) -> None:
 
 def test_a_build_for_another_cuda_is_refused_with_its_origin(source: MemorySource) -> None:
     lines = failure(asked(gpu(version="11.6"), "torch==1.12.1"), source)
-    assert lines[:2] == ["specs/x.yaml:5: torch==1.12.1", "specs/x.yaml:3: gpu: CUDA 11.6"]
-    assert lines[2].startswith("torch 1.12.1 is a CUDA 10.2 build (torch 1.12.1 on PyPI")
+    assert lines[:2] == ["specs/x.yaml:5: torch==1.12.1", "specs/x.yaml:3: gpu.cuda: 11.6"]
+    assert lines[2] == "torch 1.12.1 is built for CUDA 10.2 (on PyPI: torch/version.py in the wheel)"
 
 
 def test_a_local_version_names_the_build(source: MemorySource) -> None:
@@ -80,14 +80,14 @@ def test_an_index_names_the_build() -> None:
     source.add("torch", "2.9.0", tags="cp39-cp39-manylinux_2_28_x86_64", index="ours")
     ours = {"ours": "https://mirror.example/whl/cu126"}
     assert pins(asked(gpu(version="12.6"), "torch", **ours), source) == {"torch": "2.9.0"}
-    assert "is a CUDA 12.6 build (index cu126)" in failure(asked(gpu(version="12.8"), "torch", **ours), source)[-1]
+    assert "is built for CUDA 12.6 (index cu126)" in failure(asked(gpu(version="12.8"), "torch", **ours), source)[-1]
 
 
 def test_others_share_the_major_version_only(source: MemorySource) -> None:
     question = asked(gpu(version="11.7"), "torch", "onnxruntime-training==1.14.0")
     assert pins(question, source) == {"onnxruntime-training": "1.14.0", "torch": "1.13.1"}
     lines = failure(asked(gpu(version="11.7"), "torch", "onnxruntime-training==1.12.0"), source)
-    assert any(line.startswith("onnxruntime-training 1.12.0 is a CUDA 10.2 build") for line in lines)
+    assert any(line.startswith("onnxruntime-training 1.12.0 is built for CUDA 10.2 ") for line in lines)
 
 
 def test_an_exception_has_to_be_written_down(source: MemorySource) -> None:
@@ -98,8 +98,37 @@ def test_an_exception_has_to_be_written_down(source: MemorySource) -> None:
 
 def test_a_cuda_that_the_driver_cannot_run_is_said_without_any_package(source: MemorySource) -> None:
     assert failure(asked(gpu(version="12.1", driver="510.47.03"), "click"), source) == [
-        "specs/x.yaml:3: gpu: CUDA 12.1 needs driver 525.60.13 or newer; the nodes have 510.47.03"
+        "specs/x.yaml:3: gpu.cuda: 12.1",
+        "specs/x.yaml:3: gpu.driver: 510.47.03 (CUDA 12.1 needs 525.60.13 or newer)",
     ]
+
+
+def test_a_driver_that_no_build_can_run_on_names_the_builds(source: MemorySource) -> None:
+    assert failure(asked(gpu(driver="430.14"), "torch==1.13.1"), source) == [
+        "specs/x.yaml:5: torch==1.13.1",
+        "specs/x.yaml:3: gpu.driver: 430.14 (CUDA 11.7 needs 450.80.02 or newer)",
+        "torch 1.13.1 is built for CUDA 11.7 (on PyPI: torch/version.py in the wheel)",
+    ]
+
+
+def test_two_builds_that_nobody_chose_are_told_why_they_clash(source: MemorySource) -> None:
+    source.add("cupy-cuda12x", "12.0.0", tags=LINUX)
+    assert failure(asked(gpu(), "torch", "cupy-cuda12x"), source) == [
+        "specs/x.yaml:5: torch",
+        "specs/x.yaml:6: cupy-cuda12x",
+        "cupy-cuda12x 12.0.0 is built for CUDA 12 (its name)",
+        "torch 1.12.1 is built for CUDA 10.2 (on PyPI: torch/version.py in the wheel)",
+        "torch 1.13.1 is built for CUDA 11.7 (on PyPI: torch/version.py in the wheel)",
+        "what runs in one process has to be built for the same major version",
+    ]
+
+
+def test_a_driver_keeps_out_what_only_says_its_major_version(source: MemorySource) -> None:
+    source.add("cupy-cuda12x", "12.0.0", tags=LINUX)
+    assert failure(asked(gpu(driver="510.47.03"), "cupy-cuda12x"), source)[1] == (
+        "specs/x.yaml:3: gpu.driver: 510.47.03 (CUDA 12 needs 525.60.13 or newer)"
+    )
+    assert pins(asked(gpu(driver="525.60.13"), "cupy-cuda12x"), source) == {"cupy-cuda12x": "12.0.0"}
 
 
 def test_without_a_version_the_driver_decides(source: MemorySource) -> None:
@@ -109,13 +138,16 @@ def test_without_a_version_the_driver_decides(source: MemorySource) -> None:
 
 def test_an_architecture_without_code_in_the_build_is_refused(source: MemorySource) -> None:
     question = asked(gpu(version="11.7", architectures=("7.0", "9.0")), "torch==1.13.1")
-    assert failure(question, source)[-1].startswith("torch 1.13.1 has no code for architecture 9.0, only for ")
+    assert failure(question, source)[1:] == [
+        "specs/x.yaml:3: gpu.architectures: 9.0",
+        "torch 1.13.1 is built for architectures 3.7, 5.0, 6.0, 7.0, 7.5, 8.0, 8.6: nothing of it runs on 9.0",
+    ]
     assert pins(asked(gpu(version="11.7", architectures=("7.0", "8.6")), "torch"), source) == {"torch": "1.13.1"}
 
 
 def test_cpu_means_cpu(source: MemorySource) -> None:
     lines = failure(asked(gpu(backend="cpu"), "torch==1.13.1"), source)
-    assert "specs/x.yaml:3: gpu: CPU" in lines
+    assert "specs/x.yaml:3: gpu.backend: cpu" in lines
     source.add("torch", "1.13.1+cpu", tags=LINUX)
     assert pins(asked(gpu(backend="cpu"), "torch"), source) == {"torch": "1.13.1+cpu"}
 

@@ -123,6 +123,7 @@ async def resolve_environment(
     progress: Progress,
     knowledge: Knowledge,
     digests: bool = True,
+    lowest: frozenset[Name] = frozenset(),
 ) -> Mapping[str, Resolution]:
     """Solve every platform of a spec; return the solutions by name of their target, the leading one first.
 
@@ -139,6 +140,7 @@ async def resolve_environment(
         progress: is told what goes on.
         knowledge: implied bounds and rules.
         digests: read the bytes of files for which the index gives no sha256, as a lock needs them.
+        lowest: projects of which the lowest version that fits is wanted.
 
     Raises:
         EnvsolverError: as :func:`~envsolver.solve.resolve.resolve` does; of several platforms, the first one's.
@@ -160,7 +162,9 @@ async def resolve_environment(
             preferences=_preferences(keep, moving, forks[0], first, fork),
             bounds=knowledge.bounds,
             rules=knowledge.rules,
+            titles=knowledge.titles,
             gpu=_gpu(spec),
+            lowest=lowest,
         )
         source = sources[fork.target.platform]
         with stopwatch.stage("solve"):

@@ -176,9 +176,9 @@ def _of_local_version(local: str) -> Variant | None:
 @lru_cache(maxsize=4096)
 def _of_name(name: Name, version: str) -> Variant | None:
     if found := _ROCM.search(name):
-        return Variant("rocm", found[1].replace("-", "."), origin=f"name {name}")
+        return Variant("rocm", found[1].replace("-", "."), origin="its name")
     if found := _TAG.search(name):
-        return Variant("cuda", cuda_of_tag(found[1]), origin=f"name {name}")
+        return Variant("cuda", cuda_of_tag(found[1]), origin="its name")
     if name in _NUMBERED and admits(">=12", version):
         return Variant("cuda", version.partition(".")[0], origin=f"version {version} of {name}")
     return None
@@ -219,7 +219,7 @@ def _of_tables(name: Name, version: str, platform: str | None) -> Variant | None
     for row in builds(name):
         if not admits(row.versions, version):
             continue
-        origin = f"{name} {version} on PyPI ({row.source})"
+        origin = f"on PyPI: {row.source}"
         if platform in row.platforms:
             return Variant("cuda", row.cuda, optional=row.optional, origin=origin)
         return Variant("cpu", origin=origin) if row.otherwise == "cpu" else None
@@ -231,7 +231,7 @@ def _of_torch(version: str, platform: str) -> Variant | None:
     if release is None:
         return None
     cuda = {"linux-64": release.cuda, "linux-aarch64": release.aarch64}.get(platform, "cpu")
-    origin = f"torch {release.version} on PyPI (torch/version.py in the wheel)"
+    origin = "on PyPI: torch/version.py in the wheel"
     return Variant("cpu", origin=origin) if cuda == "cpu" else Variant("cuda", cuda, origin=origin)
 
 

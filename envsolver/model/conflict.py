@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Reason", "ReasonKind"]
 
-ReasonKind = Literal["requirement", "constraint", "package", "rule", "gpu", "ruled-out"]
+ReasonKind = Literal["requirement", "constraint", "package", "rule", "gpu", "build", "ruled-out", "note"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,21 +19,31 @@ class Reason:
     """One member of a conflict.
 
     Attributes:
-        kind: ``requirement`` and ``constraint`` stand in the spec; ``package``: what versions of a project require;
-            ``rule``: what the knowledge base adds; ``gpu``: what builds the target can run; ``ruled-out``: versions
-            that would do but cannot be chosen, told for information.
+        kind: ``requirement``, ``constraint`` and ``gpu`` stand in the spec; ``package``: what versions of a project
+            require; ``rule``: what the knowledge base adds; ``build``: for which GPU software files are built.
+            These are the conflict: without any one of them it is none. ``ruled-out``: versions that would do but cannot
+            be chosen; ``note``: what else there is to know. Both are told for information.
         lines: the words for it.
-        project: the project that it restricts.
-        requirer: for ``package`` and ``rule``, the project that brings it.
+        project: the project that it restricts; what is said of the GPU restricts a name with underscores, which no
+            index has.
+        requirer: for ``package``, ``rule`` and ``build``, the project that brings it.
+        extra: for ``package``, the extra of the requirer that brings it, or empty.
         origin: where it stands, if in a file of the user's.
-        text: the requirement as written there.
+        text: the requirement, or what is said of the GPU, as written there.
+        group: of the requirement, empty for the base.
+        setting: for ``gpu``, the key: ``cuda``, ``rocm``, ``driver``, ``architectures`` or ``backend``.
         rule: the id of the rule.
+        builds: for ``build``, the CUDA (or ROCm) versions for which the files are built, where they are known.
     """
 
     kind: ReasonKind
     lines: tuple[str, ...]
     project: Name
     requirer: Name | None = None
+    extra: str = ""
     origin: Origin | None = None
     text: str | None = None
+    group: str = ""
+    setting: str | None = None
     rule: str | None = None
+    builds: tuple[str, ...] = ()

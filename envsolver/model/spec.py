@@ -88,6 +88,7 @@ class GpuSpec:
         version: toolkit version that the stack is for, e.g. ``11.7`` (CUDA) or ``6.4`` (ROCm).
         driver: lowest driver version on the nodes, e.g. ``515.43.04``.
         architectures: compute capabilities of the nodes, e.g. ``("7.0", "8.0")``.
+        origins: where single parts stand: ``cuda``, ``rocm``, ``driver``, or an architecture such as ``9.0``.
     """
 
     backend: Backend
@@ -96,6 +97,11 @@ class GpuSpec:
     driver: str | None = None
     architectures: tuple[str, ...] = ()
     allow: tuple[GpuAllow, ...] = ()
+    origins: dict[str, Origin] = field(default_factory=dict, compare=False)
+
+    def place(self, part: str) -> Origin:
+        """Return where a part of it was written, as far as that is known."""
+        return self.origins.get(part, self.origin)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,33 +1,41 @@
 """A minimal set of clauses that cannot hold together.
 
 rattler's own explanation speaks of ranks. Ours is found by asking: QuickXplain (Junker 2004) finds a set of clauses
-that has no solution though each smaller one has.
+that has no solution though each smaller one has. "Has a solution" is meant to the end: what a solution contains and is
+not known yet is read, as far as the clauses in question speak of it.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from envsolver.model.errors import EnvsolverError
 from envsolver.solve.clauses import Clause
 from envsolver.solve.intervals import each
 from envsolver.solve.sat import Sat
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from envsolver.model.candidate import Name
     from envsolver.solve.clauses import Condition
     from envsolver.solve.intervals import Intervals
+    from envsolver.solve.refine import Refinement
     from envsolver.solve.requirements import Declared
     from envsolver.solve.world import World
 
 __all__ = ["Question", "declared_in", "hard_clauses", "minimal_conflict", "quick_explain"]
 
 
-async def minimal_conflict(world: World) -> list[Clause]:
+MOST_READ = 300
+"""So many versions are read at most for the sake of an explanation; the rest is then taken to have solutions."""
+
+
+async def minimal_conflict(refinement: Refinement) -> list[Clause]:
     """Return a minimal set of hard clauses without a solution, in the order of :func:`hard_clauses`."""
-    clauses = hard_clauses(world)
-    core = await quick_explain(Question(world, clauses), [], clauses)
+    clauses = hard_clauses(refinement.world)
+    core = await quick_explain(Question(refinement.world, clauses, refinement), [], clauses)
     return sorted(core, key=clauses.index)
 
 
@@ -53,7 +61,7 @@ async def quick_explain(question: Question, background: list[Clause], clauses: l
 def hard_clauses(world: World) -> list[Clause]:
     """Return all clauses that cannot be dropped: the spec's own in its order, then those of packages, sorted."""
     asked = [Clause(kind="requirement", required=one.declared.name, asked=one) for one in world.roots]
-    asked += [clause for clause, _ in world.gpu_specs()]
+    asked += world.gpu.clauses() if world.gpu else []
     of_packages = world.clauses(soft=False)
     # A constraint on what nobody requires takes part in nothing.
     required = {clause.required for clause in (*asked, *of_packages)}
@@ -68,14 +76,28 @@ def hard_clauses(world: World) -> list[Clause]:
 class Question:
     """Solves subsets of the clauses, over few records: versions that no clause tells apart are one."""
 
-    def __init__(self, world: World, clauses: Sequence[Clause]) -> None:
+    def __init__(self, world: World, clauses: Sequence[Clause], refinement: Refinement | None = None) -> None:
+        """Prepare it.
+
+        Args:
+            world: what is known.
+            clauses: all that will be asked about.
+            refinement: reads what is not known; without, only what is known counts.
+        """
         self._world = world
+        self._clauses = tuple(clauses)
+        self._refinement = refinement
+        self._read = 0
+        self._prepare()
+
+    def _prepare(self) -> None:
+        world = self._world
         self._conditions: dict[tuple[Name, int], list[Condition]] = {}
         admitted: dict[Name, set[Intervals]] = {}
-        for clause in clauses:
+        for clause in self._clauses:
             if clause.asked:
                 admitted.setdefault(clause.required, set()).add(world.positions(clause.asked.declared))
-        included = frozenset(clauses)
+        included = frozenset(self._clauses)
         for name, table in world.tables.items():
             for position in table.enabled:
                 for extra in ("", *sorted(world.extras.get(name, ()))):
@@ -99,6 +121,36 @@ class Question:
 
     async def solvable(self, clauses: Sequence[Clause]) -> bool:
         """Say whether these clauses alone have a solution."""
+        times: dict[Name, int] = {}
+        while (answer := await self._solve(clauses)) is not None:
+            picks = self._unknown(answer, {clause.requirer for clause in clauses})
+            if not picks or self._refinement is None or self._read >= MOST_READ:
+                return True
+            batch = [pick for name, position in picks for pick in self._batch(name, position, times)]
+            self._read += len(batch)
+            try:
+                await self._refinement.learn(batch)
+            except EnvsolverError:
+                # What an index does not tell now cannot make the explanation fail.
+                return True
+            self._prepare()
+        return False
+
+    def _unknown(self, answer: Mapping[str, int], requirers: AbstractSet[Name | None]) -> list[tuple[Name, int]]:
+        """Return the versions in an answer of which more could be known that matters to the question."""
+        tables = self._world.tables
+        chosen = [(name, tables[name].position_of[answer[name]]) for name in tables if name in answer]
+        return [pick for pick in chosen if pick[0] in requirers and pick not in self._world.known]
+
+    def _batch(self, name: Name, position: int, times: dict[Name, int]) -> list[tuple[Name, int]]:
+        """Return the version to read, with more below it the more often its project came up."""
+        more = times[name] = 2 * times.get(name, 0) + 1
+        table = self._world.tables[name]
+        below = [lower for lower in table.descending() if table.rank_of[lower] < table.rank_of[position]]
+        unknown = [lower for lower in below if (name, lower) not in self._world.known]
+        return [(name, position), *((name, lower) for lower in unknown[: more - 1])]
+
+    async def _solve(self, clauses: Sequence[Clause]) -> dict[str, int] | None:
         world, included = self._world, set(clauses)
         limits: dict[Name, list[Clause]] = {}
         for clause in clauses:
@@ -112,7 +164,7 @@ class Question:
                 positions = [p for p in positions if p in admitted]
             for records in world.records(name, positions, included.__contains__):
                 sat.put(records)
-        for records in world.other_records():
+        for records in world.other_records(included.__contains__):
             sat.put(records)
         specs = [
             spec
@@ -121,7 +173,7 @@ class Question:
             for spec in world.specs(clause.asked.declared)
         ]
         specs += [spec for clause, spec in world.gpu_specs() if clause in included]
-        return await sat.solve(specs) is not None
+        return await sat.solve(specs)
 
 
 def declared_in(world: World, clause: Clause) -> list[Declared]:

@@ -6,22 +6,25 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from envsolver.knowledge.variants import Variant
 from envsolver.model.candidate import DEFAULT_INDEX
 from envsolver.model.conflict import Reason
 from envsolver.model.errors import NoSolutionError
 from envsolver.solve.conflict import declared_in, minimal_conflict
-from envsolver.solve.gpu import GPU_PACKAGES
+from envsolver.solve.gpu import VARIANT, is_gpu_package
 from envsolver.solve.intervals import each, intersect
 from envsolver.solve.requirements import parse
 from envsolver.solve.table import RuledOut
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from envsolver.model.candidate import Name
     from envsolver.model.rule import RuleEffectKind
     from envsolver.solve.clauses import Asked, Clause
+    from envsolver.solve.gpu import Demand, Gpu
     from envsolver.solve.intervals import Intervals
+    from envsolver.solve.refine import Refinement
     from envsolver.solve.requirements import Declared
     from envsolver.solve.table import Table
     from envsolver.solve.world import World
@@ -39,17 +42,19 @@ _SETTINGS = {
 """Reason → the key of a spec that decides it."""
 
 
-async def no_solution(world: World) -> NoSolutionError:
+async def no_solution(refinement: Refinement) -> NoSolutionError:
     """Return the error that explains why the refinement found no solution."""
-    core = await minimal_conflict(world)
+    world = refinement.world
+    core = await minimal_conflict(refinement)
     if len(core) == 1 and core[0].asked and core[0].kind == "requirement":
         return _nothing_fits(world, core[0].asked)
     reasons = [_reason(world, clause, core) for clause in core]
     reasons += [
         Reason(kind="ruled-out", lines=tuple(lines), project=name)
         for name in dict.fromkeys(clause.required for clause in core)
-        if name not in GPU_PACKAGES and (lines := _ruled_out(world, name, core))
+        if not is_gpu_package(name) and (lines := _ruled_out(world, name, core))
     ]
+    reasons += _notes(core)
     unknown = (world.missing[clause.required] for clause in core if clause.required in world.missing)
     return NoSolutionError(
         "these requirements cannot hold together:",
@@ -62,26 +67,66 @@ def _reason(world: World, clause: Clause, core: Sequence[Clause]) -> Reason:
     if clause.asked:
         written = clause.asked.written
         what = " (constraint)" if clause.kind == "constraint" else ""
+        group = f" (group {written.group})" if written.group else ""
         return Reason(
             kind="constraint" if clause.kind == "constraint" else "requirement",
-            lines=(f"{written.origin}: {written.text}{what}",),
+            lines=(f"{written.origin}: {written.text}{what}{group}",),
             project=clause.required,
             origin=written.origin,
             text=written.text,
+            group=written.group,
         )
     if clause.kind == "gpu" and world.gpu:
-        origin = world.gpu.needs.spec.origin
-        return Reason(kind="gpu", lines=(f"{origin}: {world.gpu.text()}",), project=clause.required, origin=origin)
+        return _gpu_reason(world, world.gpu, clause, core)
     if clause.kind == "build":
-        lines = _build_lines(world, clause, core)
-        return Reason(kind="gpu", lines=tuple(lines), project=clause.required, requirer=clause.requirer)
+        demands = _demands(world, clause, core)
+        return Reason(
+            kind="build",
+            lines=tuple(_build_lines(world, clause, demands)),
+            project=clause.required,
+            requirer=clause.requirer,
+            builds=tuple(dict.fromkeys(demand.variant.version or "" for demand in demands.values())),
+        )
     return Reason(
         kind="rule" if clause.kind == "rule" else "package",
         lines=tuple(_rule_lines(world, clause, core) if clause.kind == "rule" else _edge_lines(world, clause, core)),
         project=clause.required,
         requirer=clause.requirer,
+        extra=clause.extra,
         rule=clause.rule or None,
     )
+
+
+def _gpu_reason(world: World, gpu: Gpu, clause: Clause, core: Sequence[Clause]) -> Reason:
+    """Name a part of what the spec says of the GPU, and of a driver what it is too old for."""
+    part, text = gpu.part(clause)
+    spec = gpu.needs.spec
+    setting = "architectures" if part in spec.architectures else part
+    line = f"{spec.place(part)}: gpu.{setting}: {text}"
+    if part == "driver":
+        if any(other.required == VARIANT and other.kind == "gpu" for other in core):
+            wanted = [Variant(spec.backend, spec.version)]
+        else:
+            builds = [_demands(world, other, core).values() for other in core if other.kind == "build"]
+            wanted = [demand.variant for demands in builds for demand in demands]
+        needed = {str(variant): driver for variant in wanted if (driver := gpu.needed_driver(variant))}
+        told = [f"{variant} needs {driver} or newer" for variant, driver in needed.items()]
+        line += f" ({'; '.join(told)})" if told else ""
+    return Reason(
+        kind="gpu", lines=(line,), project=clause.required, origin=spec.place(part), text=text, setting=setting
+    )
+
+
+def _notes(core: Sequence[Clause]) -> list[Reason]:
+    """Say what the members of a conflict do not: why two builds get into each other's way."""
+    builds = [clause for clause in core if clause.kind == "build"]
+    if len({clause.requirer for clause in builds}) < 2 or any(clause.kind == "gpu" for clause in core):
+        return []
+    if all(clause.required == VARIANT for clause in builds):
+        line = "torch and what is compiled against it have to be built for the same version"
+    else:
+        line = "what runs in one process has to be built for the same major version"
+    return [Reason(kind="note", lines=(line,), project=builds[0].required)]
 
 
 def _rule_lines(world: World, clause: Clause, core: Sequence[Clause]) -> list[str]:
@@ -90,42 +135,67 @@ def _rule_lines(world: World, clause: Clause, core: Sequence[Clause]) -> list[st
     if requirer is None:
         return []
     table = world.tables[requirer]
-    groups: dict[str, list[int]] = {}
+    groups: dict[tuple[str, str], list[int]] = {}
     for position in sorted(set(each(_admitted(world, requirer, core))) & table.enabled):
         for effect in world.effects(requirer, position):
             if effect.rule != clause.rule:
                 continue
             if effect.kind == "unusable":
-                groups.setdefault(f"cannot be used here; instead: {effect.requirement}", []).append(position)
+                words = f"cannot be used here; instead: {effect.requirement}"
+                groups.setdefault((words, words), []).append(position)
                 continue
             requirement = parse(effect.requirement)
             if requirement.name == clause.required:
                 beside = f" where {effect.beside} is there" if effect.beside else ""
-                groups.setdefault(_effect_text(effect.kind, requirement) + beside, []).append(position)
-    return [f"{requirer} {_versions(table, at)} {text} (rule {clause.rule})" for text, at in groups.items()]
+                one, many = _effect_texts(effect.kind, requirement)
+                groups.setdefault((one + beside, many + beside), []).append(position)
+    title = world.problem.titles.get(clause.rule)
+    named = "" if title else f" (rule {clause.rule})"
+    lines = [
+        f"{requirer} {_versions(table, at)} {one if len(at) == 1 else many}{named}"
+        for (one, many), at in groups.items()
+    ]
+    return [*lines, f"  rule {clause.rule}: {title}"] if title else lines
 
 
-def _build_lines(world: World, clause: Clause, core: Sequence[Clause]) -> list[str]:
-    """Say for what the files of a project are built, as far as the conflict admits them."""
+def _demands(world: World, clause: Clause, core: Sequence[Clause]) -> dict[int, Demand]:
+    """Return what the files of a project demand, as far as the conflict admits them: position → demand."""
+    requirer = clause.requirer
+    if requirer is None:
+        return {}
+    admitted = sorted(set(each(_admitted(world, requirer, core))) & world.tables[requirer].enabled)
+    return {
+        position: demand
+        for position in admitted
+        if (requirer, position) in world.known
+        for demand in world.demands(requirer, position)
+        if demand.package == clause.required
+    }
+
+
+def _build_lines(world: World, clause: Clause, demands: Mapping[int, Demand]) -> list[str]:
+    """Say for what the files of a project are built."""
     requirer = clause.requirer
     if requirer is None:
         return []
-    table = world.tables[requirer]
     groups: dict[str, list[int]] = {}
-    for position in sorted(set(each(_admitted(world, requirer, core))) & table.enabled):
-        if (requirer, position) in world.known:
-            for demand in world.demands(requirer, position):
-                if demand.package == clause.required:
-                    groups.setdefault(demand.text, []).append(position)
-    lines = [f"{requirer} {_versions(table, at)} {text}" for text, at in groups.items()]
+    for position, demand in demands.items():
+        groups.setdefault(demand.text, []).append(position)
+    table = world.tables[requirer]
+    lines = [
+        f"{requirer} {_versions(table, at)} {'is' if len(at) == 1 else 'are'} {text}" for text, at in groups.items()
+    ]
     return _shortened(lines, f"{requirer}: {{count}} more builds")
 
 
-def _effect_text(kind: RuleEffectKind, requirement: Declared) -> str:
+def _effect_texts(kind: RuleEffectKind, requirement: Declared) -> tuple[str, str]:
+    """Return the words for one version and for several."""
     what = _requirement_text(requirement)
     if kind == "excludes":
-        return f"cannot stand beside {what}"
-    return f"goes with {what} only" if kind == "constrains" else f"needs {what}"
+        return (f"cannot be installed beside {what}",) * 2
+    if kind == "constrains":
+        return f"works with {what} only", f"work with {what} only"
+    return f"needs {what}", f"need {what}"
 
 
 def _edge_lines(world: World, clause: Clause, core: Sequence[Clause]) -> list[str]:

@@ -32,6 +32,8 @@ class Problem:
         preferences: versions to keep where they can be kept (those of the lock that is being updated).
         bounds: which implied bounds hold.
         rules: what is known of packages beyond what they declare.
+        titles: id of a rule → what it says, in one line, for explanations.
+        lowest: projects of which the lowest version that fits is wanted, not the newest.
         gpu: what the GPU of the nodes can run; None: nobody asked.
     """
 
@@ -43,4 +45,6 @@ class Problem:
     preferences: Mapping[Name, str] = field(default_factory=dict)
     bounds: Bounds = field(default_factory=lambda: Bounds(horizon=None))
     rules: Rules = field(default_factory=NoRules)
+    titles: Mapping[str, str] = field(default_factory=dict)
+    lowest: frozenset[Name] = frozenset()
     gpu: GpuNeeds | None = None

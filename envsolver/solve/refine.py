@@ -124,7 +124,7 @@ class Refinement:
                     fresh += world.activate(declared.name, extra)
             pending = fresh
 
-    async def _learn(self, picks: Sequence[tuple[Name, int]]) -> None:
+    async def learn(self, picks: Sequence[tuple[Name, int]]) -> None:
         """Read the metadata of these versions side by side, and the pages of what they require."""
         answers = await asyncio.gather(*(self.read(name, position) for name, position in picks))
         needed: list[Declared] = []
@@ -192,7 +192,7 @@ class Refinement:
             self.progress.update(
                 f"round {self.rounds}, {len(solution.chosen)} packages, metadata of {len(self.world.known)} files read"
             )
-            await self._learn([pick for name, position in unknown for pick in self._batch(name, position)])
+            await self.learn([pick for name, position in unknown for pick in self._batch(name, position)])
 
     def _refresh(self) -> None:
         """Bring the records up to date with what is known."""
@@ -206,7 +206,7 @@ class Refinement:
                     name, world.representatives(name), lambda clause: clause not in world.dropped
                 ):
                     self.sat.put(records)
-        for records in world.other_records():
+        for records in world.other_records(lambda clause: clause not in world.dropped):
             self.sat.put(records)
 
     def _batch(self, name: Name, position: int) -> list[tuple[Name, int]]:

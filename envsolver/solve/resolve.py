@@ -42,7 +42,7 @@ async def resolve(problem: Problem, source: CandidateSource, progress: Progress 
         if first is None:
             from envsolver.solve.explain import no_solution
 
-            raise await no_solution(refinement.world)
+            raise await no_solution(refinement)
         best = await best_solution(refinement, first, root_order(refinement))
         notes = (*notes_on_extras(refinement.world, best), *await notes_on_old_requirements(refinement, best))
     finally:

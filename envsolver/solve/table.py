@@ -65,6 +65,7 @@ class Table:
         as_of: int | None = None,
         prefer: str | None = None,
         pre_releases: bool = False,
+        lowest: bool = False,
     ) -> None:
         """Judge every release of ``page`` for ``target``.
 
@@ -74,6 +75,7 @@ class Table:
             as_of: seconds since 1970; files uploaded at or after it are ignored. Files without a time are not.
             prefer: a version to rank above all others.
             pre_releases: whether the user's own requirement opts in to pre-releases.
+            lowest: prefer the lowest version, not the newest.
 
         """
         self.page = page
@@ -94,7 +96,7 @@ class Table:
             if as_of is not None or release.shapes not in verdicts:
                 verdicts[release.shapes] = self._judge_release(release)
             self._admit(position, *verdicts[release.shapes])
-        self.rank_of = self._ranks(prefer, pre_releases=pre_releases)
+        self.rank_of = self._ranks(prefer, pre_releases=pre_releases, lowest=lowest)
         self.position_of = {rank: position for position, rank in enumerate(self.rank_of)}
 
     def _admit(self, position: int, reason: RuledOut | None, yanked: bool) -> None:
@@ -133,11 +135,11 @@ class Table:
             if self._as_of is None or file.uploaded is None or file.uploaded < self._as_of
         ]
 
-    def _ranks(self, prefer: str | None, *, pre_releases: bool) -> list[int]:
+    def _ranks(self, prefer: str | None, *, pre_releases: bool, lowest: bool) -> list[int]:
         def preference(position: int) -> tuple[bool, bool, bool, int]:
             version = self.releases[position].version
             final = pre_releases or not _PRE_RELEASE.search(version.partition("+")[0])
-            return version == prefer, position not in self._yanked, final, position
+            return version == prefer, position not in self._yanked, final, -position if lowest else position
 
         order = sorted(range(len(self.releases)), key=preference)
         ranks = [0] * len(order)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from envsolver.model.rule import parse_specifier
 from envsolver.solve.clauses import Asked, Clause, Condition
-from envsolver.solve.gpu import GPU_PACKAGES, VARIANT, Gpu
+from envsolver.solve.gpu import VARIANT, Gpu, is_gpu_package
 from envsolver.solve.horizon import known_from
 from envsolver.solve.intervals import complement, each, intersect, runs, size, union
 from envsolver.solve.requirements import applying, parse
@@ -126,6 +126,7 @@ class World:
             as_of=self.problem.as_of,
             prefer=self.problem.preferences.get(name),
             pre_releases=any(specifier.prereleases for specifier in specifiers),
+            lowest=name in self.problem.lowest,
         )
         for specifier in specifiers:
             table.enable_for(specifier)
@@ -409,7 +410,7 @@ class World:
 
     def _specs(self, name: Name, admitted: Intervals, extras: Sequence[str] = ()) -> tuple[str, ...]:
         specification = None
-        if name in GPU_PACKAGES:
+        if is_gpu_package(name):
             specification = "|".join(f"=={low}" for low, _ in admitted)
         elif name in self.tables:
             specification = self.tables[name].specification(admitted)
@@ -432,10 +433,10 @@ class World:
         package = self.choices_made.setdefault((absent, specs), f"choice_x_{len(self.choices_made)}")
         return f"{package} *"
 
-    def other_records(self) -> list[Records]:
+    def other_records(self, includes: Callable[[Clause], bool]) -> list[Records]:
         """Return the records that :meth:`records` made use of beside those of projects."""
         return [
-            *(self.gpu.records() if self.gpu else ()),
+            *(self.gpu.records(includes) if self.gpu else ()),
             *self._choice_records(),
         ]
 

@@ -271,6 +271,7 @@ def _gpu(part: Part, problems: list[Problem]) -> GpuSpec | None:
         version=version.value if version else None,
         driver=_text(gpu, subfields.DRIVER),
         architectures=_values(gpu.get(subfields.ARCHITECTURES)),
+        origins=_gpu_origins(gpu),
         allow=tuple(
             GpuAllow(
                 package=_text(item, subfields.ALLOW_PACKAGE) or "",
@@ -281,6 +282,12 @@ def _gpu(part: Part, problems: list[Problem]) -> GpuSpec | None:
             for item in _items(gpu, subfields.ALLOW)
         ),
     )
+
+
+def _gpu_origins(gpu: Part) -> dict[str, Origin]:
+    known = (subfields.CUDA, subfields.ROCM, subfields.DRIVER)
+    written = {field.key: value.origin for field in known if (value := gpu.get(field)) is not None}
+    return written | {item.value: item.origin for item in _items(gpu, subfields.ARCHITECTURES)}
 
 
 _GPU_KEYS = {

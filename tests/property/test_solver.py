@@ -173,7 +173,7 @@ def test_an_explanation_is_a_minimal_conflict(universe: Universe) -> None:
         )
         await refinement.open()
         assert await refinement.solve() is None
-        core = await minimal_conflict(refinement.world)
+        core = await minimal_conflict(refinement)
         await refinement.close()
         spec_lines = {clause.asked.written.text for clause in core if clause.asked}
         edges = {(clause.requirer, clause.extra, clause.required) for clause in core if clause.requirer}
