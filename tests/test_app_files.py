@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from envsolver.app import files
-from envsolver.app.files import read_text, write_atomic, write_together
+from envsolver.app.files import read_text, write_atomic, write_document, write_together
 from envsolver.model.errors import FileError
 
 if TYPE_CHECKING:
@@ -24,6 +24,21 @@ def test_writes_a_new_file_and_its_folder(tmp_path: Path) -> None:
     assert write_atomic(path, b"one\n")
     assert path.read_bytes() == b"one\n"
     assert names(path.parent) == ["a.toml"]
+
+
+def test_one_folder_is_made_and_none_above_it(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match=r"a\.toml cannot be written: no such file or directory"):
+        write_atomic(tmp_path / "nowhere" / "locks" / "a.toml", b"one\n")
+    assert names(tmp_path) == []
+
+
+def test_a_document_goes_into_a_folder_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileError, match=r"^out/a\.txt cannot be written: there is no folder out$") as caught:
+        write_document(Path("out/a.txt"), b"one\n")
+    assert caught.value.hint == "make it first, or name another file"
+    assert names(tmp_path) == []
+    assert write_document(Path("a.txt"), b"one\n")
 
 
 def test_equal_bytes_are_not_written_again(tmp_path: Path) -> None:

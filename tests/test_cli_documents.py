@@ -57,6 +57,7 @@ def test_export_to_standard_output(cli: CommandLine) -> None:
 
 @pytest.mark.parametrize("form", ["requirements", "pylock", "constraints"])
 def test_export_to_a_file_says_what_it_wrote(cli: CommandLine, form: str) -> None:
+    (cli.root / "out").mkdir()
     done = cli("export", "a", "--format", form, "-o", "out/file.txt")
     assert (done.status, done.out, done.err) == (0, "", "wrote out/file.txt\n")
     assert (cli.root / "out" / "file.txt").read_text(encoding="utf-8") == cli("export", "a", "--format", form).out
@@ -90,6 +91,16 @@ def test_an_export_that_cannot_be_written_leaves_what_was_there(cli: CommandLine
     assert done.status == 4
     assert done.err.startswith("error: taken/file cannot be written: ")
     assert (cli.root / "taken").read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize("command", ["export a --format pylock", "schema", "diff a --from locks/a.lock.toml"])
+def test_no_folder_is_made_for_a_document(cli: CommandLine, command: str) -> None:
+    done = cli(*command.split(), "-o", "nowhere/file")
+    assert done.status == 4
+    assert done.err.endswith(
+        "error: nowhere/file cannot be written: there is no folder nowhere\nhint: make it first, or name another file\n"
+    )
+    assert not (cli.root / "nowhere").exists()
 
 
 def test_unknown_formats_groups_and_platforms(cli: CommandLine) -> None:

@@ -73,6 +73,16 @@ def test_files_that_fit_no_environment_are_left_out_unless_asked_for(
     assert cli("index", "freeze", "gpu", "--every-file", "-o", "all.json", "--json").json["files"] == 3
 
 
+def test_a_folder_that_is_missing_is_said_before_anything_is_asked(
+    cli: CommandLine, default_index: IndexServer
+) -> None:
+    default_index.forget()
+    done = cli("index", "freeze", "gpu", "-o", "nowhere/all.json")
+    assert (done.status, done.out) == (4, "")
+    assert "there is no folder nowhere" in done.said
+    assert not default_index.requests
+
+
 def test_further_packages_can_be_named(cli: CommandLine, default_index: IndexServer) -> None:
     publish(default_index, "more", "1.0", index="gpu")
     assert cli("index", "freeze", "gpu", "--package", "More", "--json").json["packages"] == ["lib", "more"]

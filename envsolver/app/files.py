@@ -13,7 +13,7 @@ from envsolver.model.errors import FileError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["NotTextError", "read_text", "write_atomic", "write_together"]
+__all__ = ["NotTextError", "read_text", "require_folder", "write_atomic", "write_document", "write_together"]
 
 STALE_SECONDS = 3600
 """A temporary file older than this was left by a process that was killed."""
@@ -21,6 +21,27 @@ STALE_SECONDS = 3600
 
 class NotTextError(FileError):
     """A file is there and can be read, but is no text."""
+
+
+def write_document(path: Path, data: bytes) -> bool:
+    """Write a file where the user wants it, as :func:`write_atomic`, but in a folder that is there.
+
+    Raises:
+        FileError: there is no such folder, or the file cannot be written.
+    """
+    require_folder(path)
+    return write_atomic(path, data)
+
+
+def require_folder(path: Path) -> None:
+    """Refuse to write a file where there is no folder: that is more often a typing mistake than a wish.
+
+    Raises:
+        FileError: the folder is not there.
+    """
+    if not path.parent.is_dir():
+        message = f"{_shown(path)} cannot be written: there is no folder {_shown(path.parent)}"
+        raise FileError(message, hint="make it first, or name another file")
 
 
 def write_atomic(path: Path, data: bytes) -> bool:
@@ -38,6 +59,8 @@ def write_atomic(path: Path, data: bytes) -> bool:
 def write_together(contents: Mapping[Path, bytes]) -> tuple[Path, ...]:
     """Write several files in the order given, all or none as far as a file system allows it.
 
+    The folder of a file (``locks/``) is made if it is missing, but none above that.
+
     Every byte is on disk under a temporary name before the first file is replaced; should a replacement fail then,
     those already made are taken back. A kill between two replacements leaves whole files, the last ones still old.
 
@@ -52,7 +75,7 @@ def write_together(contents: Mapping[Path, bytes]) -> tuple[Path, ...]:
     path = next(iter(contents))
     try:
         for path, data in pending.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(exist_ok=True)
             staged[path] = _stage(path, data)
         _replace(staged)
     except BaseException as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from envsolver import __version__
-from envsolver.app.files import write_atomic
+from envsolver.app.files import require_folder, write_atomic
 from envsolver.app.lockfile import read_lock
 from envsolver.lock.urls import public_url
 from envsolver.model.candidate import normalize_name
@@ -82,6 +82,8 @@ def freeze_index(
         NetworkError: the index did not answer.
         FileError: the record cannot be written.
     """
+    if output is not None:
+        require_folder(output)
     users = _users(project, alias)
     names = _names(project, users, packages)
     if not names:

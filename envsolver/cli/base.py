@@ -10,7 +10,7 @@ import click
 
 from envsolver import __version__
 from envsolver.cli.registry import COMMANDS, sections
-from envsolver.cli.ui import Common, Ui
+from envsolver.cli.ui import OUTPUT, Common, Ui
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +63,31 @@ def _take_common(ctx: click.Context) -> None:
     ctx.obj = Ui(common)
 
 
-class Command(click.Command):
+class ReaderGoneError(Exception):
+    """Standard output leads into a pipe that nobody reads any more."""
+
+
+class _Parsed(click.Command):
+    """Says of an error while the help is printed that it is one of standard output, where nothing else is done yet."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Parse the arguments.
+
+        Raises:
+            ReaderGoneError: instead of BrokenPipeError, of which click would make an exit status of its own.
+            OSError: with :data:`OUTPUT` for a file name: help or version cannot be written.
+        """
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except BrokenPipeError as error:
+            raise ReaderGoneError from error
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, error.filename or OUTPUT) from error
+
+
+class Command(_Parsed):
     """A command with the common options; its callback gets the :class:`Ui` first (``click.pass_obj``)."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -80,7 +104,7 @@ class Command(click.Command):
         _format_options(self, ctx, formatter)
 
 
-class Group(click.Group):
+class Group(_Parsed, click.Group):
     """A command with commands of its own (``cache dir``), and the common options."""
 
     command_class = Command
@@ -98,10 +122,6 @@ class Group(click.Group):
         """Write options as :class:`Command` does, then the commands."""
         _format_options(self, ctx, formatter)
         self.format_commands(ctx, formatter)
-
-
-class ReaderGoneError(Exception):
-    """Standard output leads into a pipe that nobody reads any more."""
 
 
 class Root(Group):

@@ -7,11 +7,11 @@ does not know to be up to date, goes the ordinary way.
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envsolver.app.stamps import environment_files, is_stamped, nearest_project
+from envsolver.cli.streams import write_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +38,7 @@ def up_to_date(arguments: Sequence[str]) -> bool:
     if not wanted or any(known.count(name) != 1 or not is_stamped(root, name) for name in wanted):
         return False
     if not quiet:
-        sys.stderr.write("".join(f"{name} is up to date\n" for name in wanted))
+        write_error("".join(f"{name} is up to date\n" for name in wanted))
     return True
 
 

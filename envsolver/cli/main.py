@@ -11,6 +11,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from envsolver.cli.streams import drop, secure_streams, write_error
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -28,6 +30,7 @@ EXIT_BROKEN_PIPE = 141
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``envsolver`` with these arguments (default: those of the process) and return its exit status."""
+    secure_streams()
     args = list(sys.argv[1:] if argv is None else argv)
     if argv is None:
         # A run makes many values, few cycles, and ends soon: to look for garbage less often saves a sixth of its time.
@@ -40,15 +43,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         status = 0 if _nothing_to_do(args) else _run(args)
         sys.stdout.flush()
     except BrokenPipeError:
-        _drop_output()
+        drop(sys.stdout)
         return EXIT_BROKEN_PIPE
     except KeyboardInterrupt:  # before or after the command itself
         return EXIT_INTERRUPTED
     except OSError as error:  # of the output itself: on a full disk not even JSON can say what is wrong
-        _drop_output()
+        drop(sys.stdout)
         if not status:
             reason = (error.strerror or str(error)).lower()
-            sys.stderr.write(f"error: standard output cannot be written: {reason}\n")
+            write_error(f"error: standard output cannot be written: {reason}\n")
         return status or EXIT_FILE
     return status
 
@@ -76,7 +79,7 @@ def _run(args: list[str]) -> int:
     except ReaderGoneError:
         raise BrokenPipeError from None
     except click.exceptions.NoArgsIsHelpError as error:
-        sys.stderr.write(error.format_message() + "\n")
+        write_error(error.format_message() + "\n")
         return 2
     except click.ClickException as error:
         return _report(_ui(args), "usage", *_usage(error), status=error.exit_code)
@@ -133,7 +136,7 @@ def _defect(ui: Ui, error: Exception) -> int:
 
         from envsolver.cli.text import redact
 
-        sys.stderr.write(redact("".join(traceback.format_exception(error))))
+        write_error(redact("".join(traceback.format_exception(error))))
     return _report(ui, "defect", message, hint, status=EXIT_DEFECT)
 
 
@@ -149,13 +152,6 @@ def _report(
         if hint:
             ui.hint(hint)
     return status
-
-
-def _drop_output() -> None:
-    # The interpreter flushes standard output once more at exit; that must not raise again.
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stdout.fileno())
-    os.close(null)
 
 
 if __name__ == "__main__":

@@ -28,9 +28,9 @@ def write_document(ui: Ui, text: str, output: Path | None, facts: dict[str, obje
     if output is None or output == Path("-"):
         ui.out(text)
         return
-    from envsolver.app.files import write_atomic
+    from envsolver.app import files
 
-    changed = write_atomic(output, text.encode())
+    changed = files.write_document(output, text.encode())
     if ui.json_wanted:
         ui.json({**(facts or {}), "path": display_path(output), "changed": changed})
     else:

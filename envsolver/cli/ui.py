@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from envsolver.cli.streams import write_error
 from envsolver.cli.text import WIDTH, fill, redact
 
 if TYPE_CHECKING:
@@ -171,5 +172,4 @@ def _named_output() -> Iterator[None]:
 def _write_error(text: str) -> None:
     with _named_output():
         sys.stdout.flush()  # keeps the order where both streams end in one file
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
+    write_error(text + "\n")
