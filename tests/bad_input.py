@@ -208,7 +208,7 @@ CASES: tuple[Case, ...] = (
             "newer glibc than 2.31",
             "change as-of or python",
             "yanked",
-            "uploaded after 2024-01-01",
+            "uploaded after as-of 2024-01-01 (specs/train.yaml:",
         ),
     ),
     Case(

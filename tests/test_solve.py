@@ -159,7 +159,7 @@ def test_as_of_hides_later_files(source: MemorySource) -> None:
     resolution = run(problem("x", "undated", as_of=200), source)
     assert [p.file.filename for p in resolution.packages] == ["undated-1.0-py3-none-any.whl", "x-1.0-py3-none-any.whl"]
     assert pins(problem("x", as_of=201), source) == {"x": "2.0"}
-    assert "uploaded after 1970-01-01T00:01:40+00:00" in str(failure(problem("x", as_of=100), source))
+    assert "uploaded after as-of 1970-01-01T00:01:40" in str(failure(problem("x", as_of=100), source))
 
 
 def test_constraints_narrow_but_bring_nothing(source: MemorySource) -> None:
@@ -275,10 +275,10 @@ def test_a_conflict_says_what_the_target_rules_out(source: MemorySource) -> None
         these requirements cannot hold together:
           specs/x.yaml:5: app
           app 1.0 requires lib>=2
-          lib 4.0: ruled out, it has no sdist, and no wheel for CPython 3.9
-          lib 3.0: ruled out, it has no sdist, and no wheel for linux-64
-          lib 2.0: ruled out, its Requires-Python excludes 3.9.25
-          lib 5.0: ruled out, it has no sdist, and its wheels for linux-64 need a newer glibc than 2.31""")
+          lib 4.0 cannot be used: no sdist, and no wheel for CPython 3.9
+          lib 3.0 cannot be used: no sdist, and no wheel for linux-64
+          lib 2.0 cannot be used: Requires-Python excludes 3.9.25
+          lib 5.0 cannot be used: no sdist, and the wheels for linux-64 need a newer glibc than 2.31""")
 
 
 def test_a_requirement_that_nothing_meets_is_explained_by_what_exists(source: MemorySource) -> None:

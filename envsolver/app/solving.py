@@ -159,6 +159,7 @@ async def resolve_environment(
             constraints=(*spec.constraints, *extra_constraints),
             overrides=spec.overrides,
             as_of=_as_of(spec),
+            as_of_origin=spec.as_of_origin,
             preferences=_preferences(keep, moving, forks[0], first, fork),
             bounds=knowledge.bounds,
             rules=knowledge.rules,

@@ -207,7 +207,8 @@ class Spec:
     exclusive: tuple[tuple[str, ...], ...] = ()
     """Sets of groups of which at most one can be installed: they are solved apart."""
     as_of: str | None = None
-    """RFC 3339 UTC instant; files uploaded later do not exist for the solver."""
+    """RFC 3339 UTC instant; files uploaded at or after it do not exist for the solver."""
+    as_of_origin: Origin | None = None
     implied_bounds: ImpliedBoundsSpec = field(default_factory=ImpliedBoundsSpec)
     ignored_rules: tuple[IgnoredRule, ...] = ()
     base_image: str | None = None

@@ -281,7 +281,7 @@ def _ruled_out(world: World, name: Name, core: Sequence[Clause]) -> list[str]:
         return []
     lines = []
     for reason, versions in _reasons(table, wanted):
-        lines.append(f"{name} {_listing(versions)}: ruled out, {_reason_text(world, reason)}")
+        lines.append(f"{name} {_listing(versions)} cannot be used: {_reason_text(world, reason)}")
         if reason is RuledOut.METADATA:
             lines += _metadata_reasons(world, name, wanted)
     return lines
@@ -308,14 +308,21 @@ def _listing(versions: list[str]) -> str:
 
 def _reason_text(world: World, reason: RuledOut) -> str:
     target = world.target
-    as_of = world.problem.as_of
     return reason.value.format(
         python=target.python,
         platform=target.platform,
         minor=target.python_minor,
         system=f"glibc than {target.glibc}" if target.glibc else f"macOS than {target.macos}",
-        as_of=datetime.fromtimestamp(as_of, UTC).isoformat() if as_of is not None else "",
+        as_of=_as_of(world),
     )
+
+
+def _as_of(world: World) -> str:
+    if world.problem.as_of is None:
+        return ""
+    instant = datetime.fromtimestamp(world.problem.as_of, UTC).isoformat().removesuffix("+00:00")
+    origin = world.problem.as_of_origin
+    return f"as-of {instant.removesuffix('T00:00:00')}" + (f" ({origin})" if origin else "")
 
 
 def _nothing_fits(world: World, asked: Asked) -> NoSolutionError:

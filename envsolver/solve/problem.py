@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from envsolver.model.candidate import Name
+    from envsolver.model.origin import Origin
     from envsolver.model.rule import Rules
     from envsolver.model.spec import SpecRequirement
     from envsolver.model.target import Target
@@ -29,6 +30,7 @@ class Problem:
         constraints: narrow a package if something requires it; they bring nothing in.
         overrides: replace what any package (not the spec itself) requires of the project that they name.
         as_of: seconds since 1970 UTC; files uploaded at or after it do not exist. None: no limit.
+        as_of_origin: where the spec says so.
         preferences: versions to keep where they can be kept (those of the lock that is being updated).
         bounds: which implied bounds hold.
         rules: what is known of packages beyond what they declare.
@@ -42,6 +44,7 @@ class Problem:
     constraints: tuple[SpecRequirement, ...] = ()
     overrides: tuple[SpecRequirement, ...] = ()
     as_of: int | None = None
+    as_of_origin: Origin | None = None
     preferences: Mapping[Name, str] = field(default_factory=dict)
     bounds: Bounds = field(default_factory=lambda: Bounds(horizon=None))
     rules: Rules = field(default_factory=NoRules)

@@ -31,16 +31,16 @@ _PRE_RELEASE = re.compile(r"(?:a|b|rc|\.dev)\d")
 
 
 class RuledOut(Enum):
-    """Why a version can never be chosen, whatever the requirements are."""
+    """Why versions can never be chosen, whatever the requirements are; in words that hold for one and for several."""
 
-    NO_FILES = "it has neither a wheel nor an sdist"
-    PYTHON = "its Requires-Python excludes {python}"
-    SYSTEM = "it has no sdist, and its wheels for {platform} need a newer {system}"
-    INTERPRETER = "it has no sdist, and no wheel for CPython {minor}"
-    PLATFORM = "it has no sdist, and no wheel for {platform}"
-    AS_OF = "it was uploaded after {as_of}"
-    YANKED = "it was yanked and nothing pins it"
-    METADATA = "its metadata cannot be used"
+    NO_FILES = "neither a wheel nor an sdist"
+    PYTHON = "Requires-Python excludes {python}"
+    SYSTEM = "no sdist, and the wheels for {platform} need a newer {system}"
+    INTERPRETER = "no sdist, and no wheel for CPython {minor}"
+    PLATFORM = "no sdist, and no wheel for {platform}"
+    AS_OF = "uploaded after {as_of}"
+    YANKED = "yanked, and nothing pins that version"
+    METADATA = "the metadata cannot be used"
 
 
 NEAREST_MISS = (RuledOut.PYTHON, RuledOut.SYSTEM, RuledOut.INTERPRETER, RuledOut.PLATFORM)

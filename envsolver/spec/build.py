@@ -49,6 +49,7 @@ def build_spec(part: Part, name: str, files: Sequence[str], problems: list[Probl
     python = part.get(fields.PYTHON)
     platforms = part.get(fields.PLATFORMS)
     groups = part.get(fields.GROUPS)
+    as_of = part.get(fields.AS_OF)
     if complete:
         _missing(part, problems)
     _check_name(part, name, problems)
@@ -71,7 +72,8 @@ def build_spec(part: Part, name: str, files: Sequence[str], problems: list[Probl
         groups=tuple(groups.value) if groups else (),
         group_specs=tuple(_groups(part)),
         exclusive=tuple(_exclusive(part, problems)),
-        as_of=_text(part, fields.AS_OF),
+        as_of=as_of.value if as_of else None,
+        as_of_origin=as_of.origin if as_of else None,
         implied_bounds=_implied_bounds(part),
         ignored_rules=tuple(_ignored_rules(part, problems)),
         base_image=_text(part, fields.BASE_IMAGE),
