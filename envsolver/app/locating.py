@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from envsolver.model.ports import CandidateSource, Progress
     from envsolver.model.spec import Spec
 
-__all__ = ["locate"]
+__all__ = ["find_url", "locate"]
 
 _MOVED = "the file is gone, or your index is another one than that of the lock; `envsolver lock --refresh` looks again"
 
@@ -56,14 +56,14 @@ async def _locate(
                 for package in lock.packages_on(target.name).values()
                 if package.file(target.name).index != DIRECT_INDEX
             ]
-            found = await asyncio.gather(*(_url(source, package, file) for package, file in wanted))
+            found = await asyncio.gather(*(find_url(source, package, file) for package, file in wanted))
             for (_, file), url in zip(wanted, found, strict=True):
                 urls[file.index, file.filename, file.sha256] = url
     return urls
 
 
-async def _url(source: CandidateSource, package: LockedPackage, file: LockedFile) -> str:
-    """Return the URL of one file.
+async def find_url(source: CandidateSource, package: LockedPackage, file: LockedFile) -> str:
+    """Return the URL of one file, without credentials.
 
     Raises:
         FileError: the index does not have it.

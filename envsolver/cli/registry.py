@@ -28,6 +28,7 @@ COMMANDS: dict[str, Entry] = {
     "show": Entry("Look", "inspect", "show", "Show all that is known of one environment."),
     "tree": Entry("Look", "graph", "tree", "Show the packages of a lock as a tree."),
     "why": Entry("Look", "graph", "why", "Explain why a package is locked, and at this version."),
+    "build": Entry("Use", "build", "build", "Build the environment of a lock."),
     "export": Entry("Use", "export", "export", "Write a lock in the format of another tool."),
     "schema": Entry("Use", "schema", "schema", "Write the JSON Schema of a spec file."),
     "index": Entry("Care", "index", "index", "Look after the indexes that specs name."),

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from envsolver.model.origin import Origin
 
 __all__ = [
+    "ArtefactError",
     "CacheError",
     "CheckFailedError",
     "EnvsolverError",
     "FileError",
+    "InterpreterError",
     "LockError",
     "MetadataUnusableError",
     "NetworkError",
@@ -118,6 +120,7 @@ class NoSolutionError(EnvsolverError):
         conflict: the reasons, a minimal set; empty where the summary says all.
         fixes: changes of the spec with which it resolves, each solved, the smallest first; whoever looks for them puts
             them here.
+        untried: changes that may help as well and could not be tried, with the reason.
     """
 
     exit_code = 3
@@ -129,6 +132,7 @@ class NoSolutionError(EnvsolverError):
         self.summary = summary
         self.conflict = tuple(conflict)
         self.fixes: tuple[Fix, ...] = ()
+        self.untried: tuple[str, ...] = ()
 
 
 class UnknownPackageError(NoSolutionError):
@@ -158,6 +162,25 @@ class CacheError(FileError):
     """The cache cannot be used."""
 
     code = "cache"
+
+
+class ArtefactError(EnvsolverError):
+    """A file is not the one that the lock names, or one that is not safe to install."""
+
+    exit_code = 4
+    code = "artefact"
+
+    def __init__(self, filename: str, reason: str, *, hint: str | None = None) -> None:
+        super().__init__(f"{filename}: {reason}", hint=hint)
+        self.filename = filename
+        self.reason = reason
+
+
+class InterpreterError(EnvsolverError):
+    """The machine has no interpreter that the lock can be built with."""
+
+    exit_code = 2
+    code = "no-interpreter"
 
 
 class NetworkError(EnvsolverError):

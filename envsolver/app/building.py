@@ -1,0 +1,260 @@
+"""The use case ``build``: an environment made of a lock, and of nothing else."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from envsolver.app.lockfile import read_lock
+from envsolver.app.timing import Stopwatch
+from envsolver.build.assemble import Content, assemble, beside, check_prefix, put
+from envsolver.build.interpreter import find_interpreter, machine_platform, probe
+from envsolver.build.stock import Stocked, fill, look
+from envsolver.build.store import Store
+from envsolver.model.errors import FileError, InterpreterError, UsageError
+from envsolver.sources.cache import default_cache_root
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from envsolver.app.project import Environment, Project
+    from envsolver.build.assemble import LinkMode
+    from envsolver.build.interpreter import Interpreter
+    from envsolver.build.manifest import Manifest
+    from envsolver.build.stock import Shelf
+    from envsolver.lock.model import Lock, LockedTarget, Pin
+    from envsolver.model.ports import Progress
+
+__all__ = ["BuildOptions", "Built", "build"]
+
+_TURNS = 3
+"""So often the store may be emptied under a build's feet before it gives up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildOptions:
+    """What the user asks of a build.
+
+    Attributes:
+        prefix: where the environment is to lie.
+        platform: of the lock; None for that of this machine.
+        groups: to install beside the base.
+        python: interpreter to use; None to look for one.
+        bytecode: whether to compile it.
+        mode: how files get from the store into the prefix.
+        offline: use the store, the cache and local files only.
+    """
+
+    prefix: Path
+    platform: str | None = None
+    groups: tuple[str, ...] = ()
+    python: Path | None = None
+    bytecode: bool = True
+    mode: LinkMode = "auto"
+    offline: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """An environment that was built.
+
+    Attributes:
+        prefix: absolute.
+        interpreter: that it runs on.
+        manifest: what it holds.
+        stocked: what had to be fetched, unpacked and compiled for it.
+        notes: for the user.
+        timings: seconds by stage.
+    """
+
+    prefix: Path
+    interpreter: Interpreter
+    manifest: Manifest
+    stocked: Stocked
+    notes: tuple[str, ...]
+    timings: tuple[tuple[str, float], ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(entry.size for part in self.manifest.parts for entry in part.entries)
+
+
+def build(project: Project, environment: Environment, options: BuildOptions, progress: Progress) -> Built:
+    """Build the environment of a lock.
+
+    It is made beside its place and renamed to it, so that whatever happens either all of it is there or nothing. One
+    that envsolver built there before is replaced.
+
+    Raises:
+        UsageError: the lock has no such platform or group, something of it cannot be built, or there is something else
+            at the prefix.
+        InterpreterError: there is no interpreter for it.
+        FileError: there is no lock, or something cannot be written.
+        ArtefactError: a file is not what the lock says, or not safe to install.
+        NetworkError: a file cannot be had.
+    """
+    stopwatch = Stopwatch()
+    with stopwatch.stage("lock"):
+        lock = read_lock(project, environment)
+        target = chosen_target(lock, options.platform, options.groups)
+        pins = lock.select(target.platform, options.groups)
+        refuse_sources(pins)
+        prefix = options.prefix.absolute()
+        check_prefix(prefix)
+    with stopwatch.stage("interpreter"):
+        interpreter = choose_interpreter(lock, options.python)
+    notes = _patch_note(lock, interpreter)
+    store = Store(default_cache_root(os.environ, Path.home()), f"{interpreter.tag}-{target.platform}")
+    maker = _Maker(project, environment, lock, target, options, interpreter, store, progress, stopwatch)
+    try:
+        store.sweep()
+        with beside(prefix) as folder:
+            manifest, more = maker.make(folder / "tree", pins)
+            with stopwatch.stage("rename"):
+                put(folder / "tree", prefix)
+    except OSError as error:
+        name = os.fsdecode(error.filename) if error.filename else str(store.folder)
+        reason = (error.strerror or str(error)).lower()
+        raise FileError(f"{name}: {reason}", hint=f"{prefix} is as it was before") from error
+    return Built(
+        prefix=prefix,
+        interpreter=interpreter,
+        manifest=manifest,
+        stocked=maker.stocked,
+        notes=(*notes, *more),
+        timings=stopwatch.seconds(),
+    )
+
+
+@dataclass(slots=True)
+class _Maker:
+    """One build, from what is known to a filled folder."""
+
+    project: Project
+    environment: Environment
+    lock: Lock
+    target: LockedTarget
+    options: BuildOptions
+    interpreter: Interpreter
+    store: Store
+    progress: Progress
+    stopwatch: Stopwatch
+    stocked: Stocked = field(default_factory=Stocked)
+
+    def make(self, folder: Path, pins: Sequence[Pin]) -> tuple[Manifest, tuple[str, ...]]:
+        """Fill a new folder."""
+        import shutil
+
+        for turn in range(1, _TURNS + 1):
+            try:
+                with self.stopwatch.stage("store"):
+                    shelves = self._shelves(pins)
+                with self.stopwatch.stage("link"):
+                    self.progress.stage("linking")
+                    folder.mkdir()
+                    return assemble(
+                        folder,
+                        _contents(pins, shelves),
+                        self.interpreter,
+                        environment=self.lock.name,
+                        platform=self.target.platform,
+                        groups=sorted(set(self.options.groups)),
+                        bytecode=self.options.bytecode,
+                        mode=self.options.mode,
+                    )
+            except FileNotFoundError:
+                # Somebody has emptied the store: what is missing comes once more.
+                if turn == _TURNS:
+                    raise
+                shutil.rmtree(folder, ignore_errors=True)
+        raise AssertionError  # the last turn returns or raises
+
+    def _shelves(self, pins: Sequence[Pin]) -> Mapping[str, Shelf]:
+        found = look(self.store, pins, bytecode=self.options.bytecode)
+        missing = [pin for pin in pins if pin.file.sha256 not in found]
+        if not missing:
+            return found
+        from envsolver.app.remote import open_remote
+
+        remotes = open_remote(
+            self.project,
+            self.project.spec(self.environment),
+            self.lock,
+            self.target.platform,
+            offline=self.options.offline,
+            progress=self.progress,
+        )
+        more, done = fill(self.store, missing, self.interpreter, remotes, self.progress, bytecode=self.options.bytecode)
+        self.stocked.received += done.received
+        self.stocked.unpacked += done.unpacked
+        self.stocked.compiled += done.compiled
+        return {**found, **more}
+
+
+def chosen_target(lock: Lock, platform: str | None, groups: Sequence[str]) -> LockedTarget:
+    """Return the target to build for on this machine.
+
+    Raises:
+        UsageError: the lock does not hold for it, or another machine is asked for.
+    """
+    machine = machine_platform()
+    if platform is not None and platform != machine:
+        raise UsageError(
+            f"this machine is {machine}; an environment for {platform} is built on such a machine",
+            hint=f"the lock holds for {', '.join(lock.platforms)}",
+        )
+    if machine.startswith("win-"):
+        raise UsageError("environments can be built on Linux and macOS", hint="`envsolver export` serves pip and uv")
+    return lock.target(machine, groups)
+
+
+def refuse_sources(pins: Sequence[Pin]) -> None:
+    """Refuse what would have to be built first.
+
+    Raises:
+        UsageError: a package has no wheel.
+    """
+    sources = [pin for pin in pins if pin.file.kind != "wheel"]
+    if sources:
+        names = ", ".join(f"{pin.package.name} {pin.package.version}" for pin in sources)
+        raise UsageError(
+            f"{names}: locked as source, and building from source archives is not there yet",
+            hint="an environment of wheels alone can be built; leave out the groups that bring these",
+        )
+
+
+def choose_interpreter(lock: Lock, python: Path | None) -> Interpreter:
+    """Return the interpreter for a lock: the one that the user names, or one of this machine.
+
+    Raises:
+        InterpreterError: there is none, or the one named has another minor version.
+    """
+    if python is None:
+        return find_interpreter(lock.python, os.environ, Path.home())
+    found = probe(python, "--python")
+    wanted = ".".join(lock.python.split(".")[:2])
+    if found.minor != wanted:
+        raise InterpreterError(f"{python} is CPython {found.version}; the lock of {lock.name} is for {wanted}")
+    return found
+
+
+def _patch_note(lock: Lock, interpreter: Interpreter) -> tuple[str, ...]:
+    if interpreter.version == lock.python:
+        return ()
+    here = f"this machine has {interpreter.version} ({interpreter.path}), for which wheels and bytecode are the same"
+    return (f"the lock was made for CPython {lock.python}; {here}",)
+
+
+def _contents(pins: Sequence[Pin], shelves: Mapping[str, Shelf]) -> list[Content]:
+    contents = []
+    for pin in pins:
+        shelf = shelves.get(pin.file.sha256 or "")
+        if shelf is None:
+            raise FileNotFoundError(2, "gone from the store", pin.file.filename)
+        contents.append(
+            Content(name=pin.package.name, version=pin.package.version, sha256=pin.file.sha256 or "", shelf=shelf)
+        )
+    return contents

@@ -1,0 +1,202 @@
+"""Filling the store: what an environment needs and the store does not have is fetched, unpacked and compiled."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from envsolver.build.download import Meter, download
+from envsolver.build.layout import Layout
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterable, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
+
+    from envsolver.build.download import Remote
+    from envsolver.build.interpreter import Interpreter
+    from envsolver.build.store import Store, Stored
+    from envsolver.lock.model import Pin
+    from envsolver.model.ports import Progress
+
+__all__ = ["Shelf", "Stocked", "fill", "look"]
+
+_DOWNLOADS = 8
+_WAIT_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    """What the store has of one wheel.
+
+    Attributes:
+        wheel: the wheel, unpacked.
+        bytecode: of its modules; None where none is wanted.
+    """
+
+    wheel: Stored
+    bytecode: Stored | None
+
+
+@dataclass(slots=True, kw_only=True)
+class Stocked:
+    """What had to be done.
+
+    Attributes:
+        received: bytes downloaded.
+        unpacked: wheels unpacked.
+        compiled: wheels compiled.
+    """
+
+    received: int = 0
+    unpacked: int = 0
+    compiled: int = 0
+
+
+@dataclass(kw_only=True)
+class _Run:
+    store: Store
+    interpreter: Interpreter
+    bytecode: bool
+    shelves: dict[str, Shelf] = field(default_factory=dict)
+    stocked: Stocked = field(default_factory=Stocked)
+
+
+def look(store: Store, pins: Sequence[Pin], *, bytecode: bool) -> dict[str, Shelf]:
+    """Return what the store has of some wheels, whole, by their sha256."""
+    found = {}
+    for pin in pins:
+        digest = _digest(pin)
+        wheel = store.get("wheels", digest)
+        compiled = store.get("bytecode", digest) if bytecode and wheel else None
+        if wheel is not None and (compiled is not None or not bytecode):
+            found[digest] = Shelf(wheel=wheel, bytecode=compiled)
+    return found
+
+
+def fill(
+    store: Store,
+    pins: Sequence[Pin],
+    interpreter: Interpreter,
+    remotes: AbstractAsyncContextManager[Remote],
+    progress: Progress,
+    *,
+    bytecode: bool,
+) -> tuple[Mapping[str, Shelf], Stocked]:
+    """Bring wheels into the store; return them by sha256, and what was done.
+
+    Args:
+        store: to fill.
+        pins: of wheels that it has not got, or not compiled.
+        interpreter: to compile with.
+        remotes: opens what to fetch them from, if there is something to fetch.
+        progress: is told.
+        bytecode: whether to compile.
+
+    Raises:
+        NetworkError: a file cannot be had; what has arrived stays.
+        ArtefactError: a file is not what the lock says, or is refused.
+        FileError: an index does not have a file, or the interpreter cannot compile.
+        OSError: something cannot be written.
+    """
+    run = _Run(store=store, interpreter=interpreter, bytecode=bytecode)
+    asyncio.run(_fill(run, pins, remotes, progress))
+    return run.shelves, run.stocked
+
+
+async def _fill(
+    run: _Run, pins: Sequence[Pin], remotes: AbstractAsyncContextManager[Remote], progress: Progress
+) -> None:
+    wanted = {_digest(pin): pin for pin in pins}
+    absent = {digest: pin for digest, pin in wanted.items() if run.store.get("wheels", digest) is None}
+    size = sum(pin.file.size or 0 for pin in absent.values())
+    meter = Meter(progress, files=len(absent), size=size)
+    progress.stage("downloading" if absent else "compiling")
+    downloads = asyncio.Semaphore(_DOWNLOADS)
+    hands = asyncio.Semaphore(os.cpu_count() or 1)
+
+    async def one(digest: str, pin: Pin, remote: Remote | None) -> None:
+        if digest in absent and remote is not None:
+            await _bring(run, digest, pin, remote, meter, (downloads, hands))
+            meter.finish()
+        async with hands:
+            await asyncio.to_thread(_shelve, run, digest)
+
+    if not absent:
+        await _together(one(digest, pin, None) for digest, pin in wanted.items())
+        return
+    async with remotes as remote:
+        # The largest first: what is left at the end is small.
+        order = sorted(wanted.items(), key=lambda item: (-(item[1].file.size or 0), item[0]))
+        await _together(one(digest, pin, remote) for digest, pin in order)
+    run.stocked.received = meter.received
+
+
+async def _together(work: Iterable[Coroutine[None, None, None]]) -> None:
+    """Run side by side. The first failure ends all, and is raised when they have ended."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
+
+
+async def _bring(
+    run: _Run,
+    digest: str,
+    pin: Pin,
+    remote: Remote,
+    meter: Meter,
+    limits: tuple[asyncio.Semaphore, asyncio.Semaphore],
+) -> None:
+    downloads, hands = limits
+    while True:
+        with run.store.partial(digest) as path:
+            if path is not None:
+                async with downloads:
+                    await download(pin, remote, path, meter)
+                async with hands:
+                    await asyncio.to_thread(_unpack, run, digest, pin, path)
+                return
+        # Another process has it in its hands; when it is done, so are we.
+        await asyncio.sleep(_WAIT_SECONDS)
+        if run.store.get("wheels", digest) is not None:
+            return
+
+
+def _unpack(run: _Run, digest: str, pin: Pin, path: Path) -> None:
+    from envsolver.build.unpack import unpack
+
+    layout = Layout(run.interpreter.minor)
+    run.store.make("wheels", digest, lambda folder: unpack(path, pin.file.filename, layout, folder))
+    run.stocked.unpacked += 1
+    with suppress(OSError):
+        path.unlink()
+
+
+def _shelve(run: _Run, digest: str) -> None:
+    from envsolver.build.bytecode import compile_tree
+
+    wheel = run.store.get("wheels", digest)
+    if wheel is None:
+        return  # somebody empties the store at this moment; the caller looks again
+    compiled = None
+    if run.bytecode:
+        compiled = run.store.get("bytecode", digest)
+        if compiled is None:
+            sources = wheel.folder
+            compiled = run.store.make("bytecode", digest, lambda target: compile_tree(run.interpreter, sources, target))
+            run.stocked.compiled += 1
+    run.shelves[digest] = Shelf(wheel=wheel, bytecode=compiled)
+
+
+def _digest(pin: Pin) -> str:
+    if pin.file.sha256 is None:
+        raise ValueError(f"{pin.requirement} has no sha256")
+    return pin.file.sha256

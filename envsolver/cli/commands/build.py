@@ -1,0 +1,109 @@
+"""``envsolver build``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from envsolver.app.project import open_project
+from envsolver.cli.base import EnvironmentName, command
+from envsolver.cli.text import count, duration, size
+from envsolver.cli.ui import display_path
+
+if TYPE_CHECKING:
+    from envsolver.app.building import Built
+    from envsolver.cli.ui import Ui
+
+__all__ = ["build"]
+
+
+@command("build")
+@click.argument("name", type=EnvironmentName(), metavar="NAME")
+@click.option(
+    "--prefix",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    metavar="DIR",
+    help="Where the environment is to lie; one that envsolver built there before is replaced.",
+)
+@click.option("--group", "groups", multiple=True, metavar="G", help="A group to add to the base; may be repeated.")
+@click.option("--platform", metavar="P", help="The platform; that of this machine by default.")
+@click.option(
+    "--python",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="PATH",
+    help="The interpreter; by default one of uv's, pyenv's or the PATH with the minor version of the lock.",
+)
+@click.option("--no-bytecode", is_flag=True, help="Do not compile modules.")
+@click.option("--copy", is_flag=True, help="Give the environment files of its own, not links into the store.")
+def build(
+    ui: Ui,
+    name: str,
+    *,
+    prefix: Path,
+    groups: tuple[str, ...],
+    platform: str | None,
+    python: Path | None,
+    no_bytecode: bool,
+    copy: bool,
+) -> None:
+    """Build the environment of a lock.
+
+    The same lock gives the same files, wherever and whenever it is built: the tree digest that is printed says so.
+    """
+    from envsolver.app.building import BuildOptions
+    from envsolver.app.building import build as run
+
+    project = open_project(ui.common.project)
+    environment = project.find(name)
+    options = BuildOptions(
+        prefix=prefix,
+        platform=platform,
+        groups=groups,
+        python=python,
+        bytecode=not no_bytecode,
+        mode="copy" if copy else "auto",
+        offline=ui.common.offline,
+    )
+    with ui.progress() as progress:
+        built = run(project, environment, options, progress)
+    for note in built.notes:
+        ui.note(note)
+    if ui.json_wanted:
+        ui.json(_document(built))
+        return
+    _report(ui, built)
+
+
+def _report(ui: Ui, built: Built) -> None:
+    manifest = built.manifest
+    packages = count(sum(bool(part.name) for part in manifest.parts), "package")
+    ui.say(
+        f"built {display_path(built.prefix)}: {packages}, {count(manifest.files, 'file')}, {size(built.size)}, "
+        f"CPython {built.interpreter.version}"
+    )
+    if built.stocked.received:
+        ui.say(f"downloaded {size(built.stocked.received)}")
+    ui.detail(", ".join(f"{stage} {duration(seconds)}" for stage, seconds in built.timings))
+    ui.out(f"tree {manifest.digest}")
+
+
+def _document(built: Built) -> dict[str, object]:
+    manifest = built.manifest
+    return {
+        "environment": manifest.environment,
+        "prefix": str(built.prefix),
+        "platform": manifest.platform,
+        "groups": list(manifest.groups),
+        "python": built.interpreter.version,
+        "interpreter": str(built.interpreter.path),
+        "bytecode": manifest.bytecode,
+        "packages": {part.name: part.version for part in manifest.parts if part.name},
+        "files": manifest.files,
+        "bytes": built.size,
+        "downloaded_bytes": built.stocked.received,
+        "tree": manifest.digest,
+        "timings": dict(built.timings),
+    }
