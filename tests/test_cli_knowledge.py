@@ -9,6 +9,7 @@ import pytest
 from envsolver.knowledge import rules as rules_module
 from envsolver.knowledge.rulefile import parse_rules
 from tests.support.cli import CommandLine, publish
+from tests.support.packages import make_sdist
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -307,3 +308,34 @@ def test_a_lock_of_the_format_before_is_up_to_date(cli: CommandLine) -> None:
     assert cli("lock", "a", "--offline").status == 0
     assert lock_text(cli) == old
     assert cli("lock", "a", "--check").status == 0
+
+
+# Requirements that no PEP allows, which rules read
+
+
+def test_releases_with_invalid_requirements_are_locked_as_they_were_meant(
+    cli: CommandLine, default_index: IndexServer
+) -> None:
+    publish(default_index, "pandas", "0.24.2", "pytz (>=2011k)")
+    publish(default_index, "pytz", "2018.9")
+    declared = make_sdist("gym", "0.21.0", requires=["cloudpickle"], extras={"box2d": ["opencv-python>=3."]})
+    default_index.add("gym-0.21.0.tar.gz", declared, upload_time="2023-01-01T00:00:00Z")
+    publish(default_index, "cloudpickle", "1.6")
+    publish(default_index, "opencv-python", "4.1")
+    cli.spec("a", SPEC.replace("app", "pandas==0.24.2\n  - gym[box2d]"))
+    assert cli("lock", "a").status == 0
+    assert pins(cli) == [
+        "cloudpickle==1.6",
+        "gym[box2d]==0.21.0",
+        "opencv-python==4.1",
+        "pandas==0.24.2",
+        "pytz==2018.9",
+    ]
+
+
+def test_what_no_rule_knows_cannot_be_used(cli: CommandLine, default_index: IndexServer) -> None:
+    publish(default_index, "pandas", "0.25.0", "pytz (>=2011k)")
+    cli.spec("a", SPEC.replace("app", "pandas"))
+    done = cli("lock", "a")
+    assert done.status == 3
+    assert "'pytz (>=2011k)' is not valid by PEP 508" in done.err

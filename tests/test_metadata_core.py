@@ -137,3 +137,26 @@ def test_spellings_of_name_and_version_do_not_matter() -> None:
 
 def test_any_version_will_do_for_a_direct_reference() -> None:
     assert parse(b"Name: demo-pkg\nVersion: 7\n", version=None).version == "7"
+
+
+def test_a_requirement_that_cannot_be_repaired_is_read_as_somebody_knows() -> None:
+    asked: list[tuple[str, str, str]] = []
+
+    def known(name: str, version: str, requirement: str) -> str | None:
+        asked.append((name, version, requirement))
+        return "pytz>=2011.0" if "pytz" in requirement else None
+
+    data = HEAD + b"Requires-Dist: six\nRequires-Dist: torch (>=1.9.*)\nRequires-Dist: pytz (>=2011k)\n"
+    read = parse_core_metadata(data, filename="d.whl", source="wheel", name=Name("demo-pkg"), version=None, known=known)
+    assert read.metadata.requires_dist == ("six", "torch>=1.9", "pytz>=2011.0")
+    assert read.metadata.repaired == ("torch (>=1.9.*) -> torch>=1.9", "pytz (>=2011k) -> pytz>=2011.0")
+    assert asked == [("demo-pkg", "1.0", "pytz (>=2011k)")], "only of what nothing else can read"
+    with pytest.raises(MetadataUnusableError, match="dateutil"):
+        parse_core_metadata(
+            HEAD + b"Requires-Dist: dateutil (>=2k)\n",
+            filename="d.whl",
+            source="wheel",
+            name=Name("demo-pkg"),
+            version="1.0",
+            known=known,
+        )

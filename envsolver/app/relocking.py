@@ -15,6 +15,7 @@ from envsolver.app.lockfile import lock_text, requirements_text
 from envsolver.app.locking import package_counts
 from envsolver.app.solving import resolve_environment, solve_environment
 from envsolver.app.upgrading import Upgrades, requiring, vanished
+from envsolver.knowledge.rules import shipped_replacement
 from envsolver.lock.diff import diff_locks
 from envsolver.lock.reader import loads
 from envsolver.model.errors import EnvsolverError, LockError, NoSolutionError, UnknownPackageError
@@ -53,7 +54,8 @@ async def relock(
     turns = asyncio.Semaphore(AT_ONCE)
     if len(jobs) > 1:
         progress.stage(f"locking {len(jobs)} environments")
-    async with open_session(SourceSettings(offline=options.offline, refresh=options.refresh), progress) as session:
+    settings = SourceSettings(offline=options.offline, refresh=options.refresh, known=shipped_replacement)
+    async with open_session(settings, progress) as session:
 
         async def run(job: LockJob, spec: Spec) -> LockOutcome | _Made:
             async with turns:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from envsolver.sources.config import IndexLocation
     from envsolver.sources.direct import DirectReferences
     from envsolver.sources.frozen import FrozenIndex
+    from envsolver.sources.metadata.ports import Known
     from envsolver.sources.urls import Credential
 
 __all__ = ["Session", "SourceSettings", "load_frozen", "open_session"]
@@ -48,6 +49,7 @@ class SourceSettings:
         environ: environment variables; None: the process's own.
         home: the user's home folder; None: the process's.
         cwd: where the search for a uv configuration begins; None: the current folder.
+        known: how requirements that no PEP allows are to be read; None: a file that declares one is unusable.
     """
 
     offline: bool = False
@@ -57,6 +59,7 @@ class SourceSettings:
     environ: Mapping[str, str] | None = None
     home: Path | None = None
     cwd: Path | None = None
+    known: Known | None = None
 
 
 class Session:
@@ -83,7 +86,14 @@ class Session:
         self._offline = settings.offline
         self._pages = PageStore(http=self.http, cache=self.cache, offline=settings.offline, refresh=settings.refresh)
         self._builder = SdistBuilder(self.http)
-        self._reader = MetadataReader(self.http, self.cache, self._builder, offline=settings.offline, progress=progress)
+        self._reader = MetadataReader(
+            self.http,
+            self.cache,
+            self._builder,
+            offline=settings.offline,
+            progress=progress,
+            known=settings.known,
+        )
         self._metadata = SharedMetadata(self._reader.read, self._reader.prepare)
         self._digests = Digests(http=self.http, cache=self.cache, offline=settings.offline)
         self._frozen: dict[Path, FrozenIndex] = {}

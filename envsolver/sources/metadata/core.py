@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from envsolver.model.candidate import Metadata, normalize_name
 from envsolver.model.errors import MetadataUnusableError
 from envsolver.sources.metadata.limits import MAX_METADATA, MAX_REQUIREMENT
+from envsolver.sources.metadata.ports import known_of_none
 from envsolver.sources.metadata.repair import checked_requirement, checked_specifier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from envsolver.model.candidate import MetadataSource, Name
+    from envsolver.sources.metadata.ports import Known
 
 __all__ = ["Declared", "IdentityError", "declared_requirements", "parse_core_metadata"]
 
@@ -46,7 +49,13 @@ class Declared:
 
 
 def parse_core_metadata(
-    data: bytes, *, filename: str, source: MetadataSource, name: Name, version: str | None
+    data: bytes,
+    *,
+    filename: str,
+    source: MetadataSource,
+    name: Name,
+    version: str | None,
+    known: Known = known_of_none,
 ) -> Declared:
     """Read core metadata leniently where nothing is at stake, strictly where requirements might get lost.
 
@@ -56,6 +65,7 @@ def parse_core_metadata(
         source: passed through to the result.
         name: canonical name that the metadata must have.
         version: version that it must have; None where any will do (a direct reference).
+        known: how requirements that cannot be repaired are to be read.
 
     Raises:
         IdentityError: name or version differ.
@@ -69,7 +79,9 @@ def parse_core_metadata(
     raw, odd = parse_email(head)
     fields = _Fields({**odd, **raw}, filename)
     declared_version = _check_identity(fields, filename, name, version)
-    requires_dist, repairs = declared_requirements(fields.many("requires_dist"), filename)
+    requires_dist, repairs = declared_requirements(
+        fields.many("requires_dist"), filename, partial(known, name, declared_version)
+    )
     repaired.extend(repairs)
     requires_python = fields.one("requires_python")
     if requires_python is not None:
@@ -88,8 +100,15 @@ def parse_core_metadata(
     )
 
 
-def declared_requirements(lines: Iterable[str], filename: str) -> tuple[tuple[str, ...], list[str]]:
+def declared_requirements(
+    lines: Iterable[str], filename: str, known: Callable[[str], str | None]
+) -> tuple[tuple[str, ...], list[str]]:
     """Return the requirements, valid by PEP 508, and what had to be repaired for that.
+
+    Args:
+        lines: as declared.
+        filename: of the artefact, for messages.
+        known: how a requirement is to be read that cannot be repaired; None where it does not know.
 
     Raises:
         MetadataUnusableError: a requirement cannot be read; the reason quotes it.
@@ -101,6 +120,8 @@ def declared_requirements(lines: Iterable[str], filename: str) -> tuple[tuple[st
         if len(text) > MAX_REQUIREMENT:
             raise MetadataUnusableError(filename, f"a requirement is {len(text):,} characters long: {text[:60]!r}…")
         checked = checked_requirement(text)
+        if checked is None and (meant := known(text)) is not None:
+            checked = (meant, True)
         if checked is None:
             raise MetadataUnusableError(
                 filename, f"the requirement {_shown(text)} is not valid by PEP 508 and cannot be repaired"

@@ -8,17 +8,20 @@ a ``[project]`` table (PEP 621). All else is a claim, marked as one.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import MetadataUnusableError
 from envsolver.sources.metadata.core import IdentityError, declared_requirements, parse_core_metadata
+from envsolver.sources.metadata.ports import known_of_none
 from envsolver.sources.metadata.project_table import read_toml, static_project
 from envsolver.sources.metadata.requires_txt import parse_requires_txt
 
 if TYPE_CHECKING:
     from envsolver.model.candidate import Name
     from envsolver.sources.metadata.core import Declared
+    from envsolver.sources.metadata.ports import Known
 
 __all__ = ["Evidence"]
 
@@ -35,12 +38,14 @@ class Evidence:
         filename: of the sdist, for messages.
         name: canonical name that it must have.
         version: version that it must have, or None if any will do.
+        known: how requirements that cannot be repaired are to be read.
     """
 
-    def __init__(self, filename: str, name: Name, version: str | None) -> None:
+    def __init__(self, filename: str, name: Name, version: str | None, known: Known = known_of_none) -> None:
         self._filename = filename
         self._name = name
         self._version = version
+        self._known = known
         self._pkg_info: Declared | None = None
         self._pyproject: dict[str, Any] | None = None
         self._requires_txt: bytes | None = None
@@ -82,7 +87,9 @@ class Evidence:
             return found
         if self._pyproject is not None:
             version = self._version or (found.version if found else None)
-            static = static_project(self._pyproject, filename=self._filename, name=self._name, version=version)
+            static = static_project(
+                self._pyproject, filename=self._filename, name=self._name, version=version, known=self._known
+            )
             if static is not None:
                 return static
         if found is None:
@@ -114,6 +121,7 @@ class Evidence:
                 source="sdist-claim",
                 name=self._name,
                 version=self._version,
+                known=self._known,
             )
         except IdentityError:
             # Not the project or version that the file name says: only its backend can tell which it is.
@@ -127,7 +135,9 @@ class Evidence:
             lines, extras = parse_requires_txt(requires_txt.decode("utf-8"))
         except ValueError:
             return None
-        requires_dist, repaired = declared_requirements(lines, self._filename)
+        requires_dist, repaired = declared_requirements(
+            lines, self._filename, partial(self._known, self._name, found.version)
+        )
         metadata = replace(
             found.metadata,
             requires_dist=requires_dist,

@@ -8,10 +8,23 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
-    from envsolver.model.candidate import File
+    from envsolver.model.candidate import File, Name
     from envsolver.sources.reply import Reply, Stream
 
-__all__ = ["Builder", "FolderBuilder", "Http", "Store"]
+__all__ = ["Builder", "FolderBuilder", "Http", "Known", "Store", "known_of_none"]
+
+
+class Known(Protocol):
+    """Knows how requirements that no PEP allows are to be read."""
+
+    def __call__(self, name: Name, version: str, requirement: str, /) -> str | None:
+        """Return a valid requirement for what a version of a project declares, None if it is not known."""
+        ...
+
+
+def known_of_none(_name: Name, _version: str, _requirement: str, /) -> str | None:
+    """Know of no requirement, whoever declares it."""
+    return None
 
 
 class Http(Protocol):

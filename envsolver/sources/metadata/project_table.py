@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from envsolver.model.candidate import Metadata, normalize_name
 from envsolver.sources.metadata.core import Declared, declared_requirements
+from envsolver.sources.metadata.ports import known_of_none
 from envsolver.sources.metadata.requires_txt import with_condition
 
 if TYPE_CHECKING:
     from envsolver.model.candidate import Name
+    from envsolver.sources.metadata.ports import Known
 
 __all__ = ["read_toml", "static_project"]
 
@@ -26,7 +29,9 @@ def read_toml(content: bytes) -> dict[str, Any] | None:
         return None
 
 
-def static_project(pyproject: dict[str, Any], *, filename: str, name: Name, version: str | None) -> Declared | None:
+def static_project(
+    pyproject: dict[str, Any], *, filename: str, name: Name, version: str | None, known: Known = known_of_none
+) -> Declared | None:
     """Return the metadata that any wheel of the project will have; None if its backend may make up others.
 
     Args:
@@ -34,6 +39,7 @@ def static_project(pyproject: dict[str, Any], *, filename: str, name: Name, vers
         filename: of the sdist, for messages.
         name: canonical name that the table must have.
         version: version that the file name or a PKG-INFO tells; then the table need not have one. None if it must.
+        known: how requirements that cannot be repaired are to be read.
 
     Raises:
         MetadataUnusableError: a requirement cannot be read.
@@ -51,7 +57,7 @@ def static_project(pyproject: dict[str, Any], *, filename: str, name: Name, vers
         return None
     if found is None:
         return None
-    requires_dist, repaired = declared_requirements(lines, filename)
+    requires_dist, repaired = declared_requirements(lines, filename, partial(known, name, found))
     metadata = Metadata(
         requires_dist=requires_dist,
         source="sdist-static",

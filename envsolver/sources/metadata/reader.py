@@ -12,12 +12,13 @@ import msgspec
 
 from envsolver.model.errors import MetadataUnusableError, NetworkError
 from envsolver.model.ports import NullProgress
+from envsolver.sources.metadata.ports import known_of_none
 from envsolver.sources.tasks import SharedTasks
 
 if TYPE_CHECKING:
     from envsolver.model.candidate import File, Metadata, MetadataSource
     from envsolver.model.ports import Progress
-    from envsolver.sources.metadata.ports import Builder, Http, Store
+    from envsolver.sources.metadata.ports import Builder, Http, Known, Store
 
 __all__ = ["MetadataReader"]
 
@@ -64,6 +65,7 @@ class MetadataReader:
         offline: forbids builds, whose requirements come from the network. What was read of a file of which no index
             gives the sha256 is believed only then.
         progress: is told of announced metadata files that are missing or wrong, and of builds.
+        known: how requirements that no PEP allows are to be read; None: not at all.
     """
 
     def __init__(
@@ -74,12 +76,14 @@ class MetadataReader:
         *,
         offline: bool = False,
         progress: Progress | None = None,
+        known: Known | None = None,
     ) -> None:
         self._http = http
         self._cache = cache
         self._builder = builder
         self._offline = offline
         self._progress = progress or NullProgress()
+        self._known = known or known_of_none
         self._answers: SharedTasks[Metadata | MetadataUnusableError] = SharedTasks(background=0)
         self._declared: SharedTasks[Metadata | MetadataUnusableError | None] = SharedTasks(background=0)
         self._probes: dict[tuple[str, str], _Probe] = {}
@@ -138,7 +142,7 @@ class MetadataReader:
         try:
             if file.kind == "wheel":
                 return self._keep(_key(file), await self._of_wheel(file))
-            declared = await read_sdist_metadata(self._http, file, file.version)
+            declared = await read_sdist_metadata(self._http, file, file.version, self._known)
         except MetadataUnusableError as error:
             await self._check(file, error)
             return self._keep(_key(file), error)
@@ -172,7 +176,7 @@ class MetadataReader:
         elif (asked := self._may_ask(file)) and (metadata := await self._unannounced(file)) is not None:
             return metadata
         try:
-            return _parsed(await read_wheel_metadata(self._http, file), file, "wheel")
+            return self._parsed(await read_wheel_metadata(self._http, file), file, "wheel")
         except MetadataUnusableError:
             # Whether it was asked for the metadata file was a matter of cost alone: here it would be one of results.
             if file.metadata_sha256 is None and not asked and (metadata := await self._unannounced(file)) is not None:
@@ -188,7 +192,7 @@ class MetadataReader:
             elif file.metadata_sha256 and sha256(data).hexdigest() != file.metadata_sha256:
                 wrong = "has not the announced sha256"
             else:
-                return _parsed(data, file, "metadata-file")
+                return self._parsed(data, file, "metadata-file")
         except MetadataUnusableError as error:
             wrong = f"cannot be used ({error.reason})"
         self._progress.note(f"{file.filename}.metadata {wrong}: the wheel itself is read")
@@ -202,12 +206,19 @@ class MetadataReader:
             data = await self._metadata_file(file)
             if data is None or len(data) > MAX_METADATA:
                 return None
-            metadata = _parsed(data, file, "wheel")
+            metadata = self._parsed(data, file, "wheel")
         except (MetadataUnusableError, NetworkError):
             # Servers answer what they do not have with pages and errors of any kind: the wheel decides.
             return None
         self._probe(file).answered = True
         return metadata
+
+    def _parsed(self, data: bytes, file: File, source: MetadataSource) -> Metadata:
+        from envsolver.sources.metadata.core import parse_core_metadata
+
+        return parse_core_metadata(
+            data, filename=file.filename, source=source, name=file.name, version=file.version, known=self._known
+        ).metadata
 
     async def _metadata_file(self, file: File) -> bytes | None:
         from envsolver.sources.metadata.limits import MAX_METADATA
@@ -243,7 +254,7 @@ class MetadataReader:
         self._progress.note(
             f"{file.filename} is built for its metadata with {interpreter}, not with the target's Python"
         )
-        metadata = _parsed(await self._builder.metadata(file), file, "built")
+        metadata = self._parsed(await self._builder.metadata(file), file, "built")
         return replace(metadata, built_with=interpreter), _built_key(file, interpreter)
 
     def _cached(self, file: File, key: str) -> Metadata | MetadataUnusableError | None:
@@ -299,11 +310,3 @@ def _key(file: File) -> str:
 
 def _built_key(file: File, interpreter: str) -> str:
     return f"{_key(file)} built with {interpreter}"
-
-
-def _parsed(data: bytes, file: File, source: MetadataSource) -> Metadata:
-    from envsolver.sources.metadata.core import parse_core_metadata
-
-    return parse_core_metadata(
-        data, filename=file.filename, source=source, name=file.name, version=file.version
-    ).metadata

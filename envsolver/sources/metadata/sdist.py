@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from envsolver.model.errors import MetadataUnusableError
 from envsolver.sources.metadata.evidence import Evidence
 from envsolver.sources.metadata.limits import MAX_METADATA
+from envsolver.sources.metadata.ports import known_of_none
 from envsolver.sources.metadata.remote import (
     DamagedArchiveError,
     check_digest,
@@ -23,19 +24,21 @@ from envsolver.sources.metadata.zipdir import ArchiveError
 if TYPE_CHECKING:
     from envsolver.model.candidate import File
     from envsolver.sources.metadata.core import Declared
-    from envsolver.sources.metadata.ports import Http
+    from envsolver.sources.metadata.ports import Http, Known
 
 __all__ = ["read_sdist_metadata"]
 
 
-async def read_sdist_metadata(http: Http, file: File, version: str | None) -> Declared | None:
+async def read_sdist_metadata(
+    http: Http, file: File, version: str | None, known: Known = known_of_none
+) -> Declared | None:
     """Return what an sdist of a version (None: of any) says of itself; None if only a build can tell.
 
     Raises:
         MetadataUnusableError: the sdist is gone, damaged, or names a requirement that cannot be read.
         NetworkError: the server did not answer.
     """
-    evidence = Evidence(file.filename, file.name, version)
+    evidence = Evidence(file.filename, file.name, version, known)
     try:
         if file.filename.lower().endswith(".zip"):
             return await _from_zip(http, file, evidence)
