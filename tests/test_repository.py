@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
-PURE = ("model", "solve", "knowledge", "lock", "formats")
+PURE = ("model", "solve", "knowledge", "lock", "formats", "findings")
 """The packages that open no file, socket, clock or environment variable."""
 
 

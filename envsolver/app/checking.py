@@ -1,0 +1,215 @@
+"""The use case ``check``: is the lock up to date, and what is wrong, or worth knowing, about it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from envsolver.app.checked import Seen, recall
+from envsolver.app.freshness import lock_state
+from envsolver.findings.judge import judge, ordered
+from envsolver.findings.model import Finding
+from envsolver.knowledge.version import knowledge_version
+from envsolver.model.errors import EnvsolverError
+from envsolver.model.origin import Origin
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from envsolver.app.filelists import FileLists
+    from envsolver.app.foreign import Circumstances
+    from envsolver.app.project import Environment, Project
+    from envsolver.findings.subject import Subject
+    from envsolver.model.ports import Progress
+    from envsolver.model.spec import Spec
+
+__all__ = ["CheckOutcome", "Finding", "ListReader", "LockStanding", "check", "check_file", "list_reader"]
+
+ListReader = Callable[["Sequence[Subject]", "Spec | None"], "FileLists"]
+"""Reads the file lists of what some subjects install, from the indexes of a spec or from the default one."""
+
+LockStanding = Literal["up-to-date", "stale", "missing", "foreign"]
+
+_MANY = 24
+"""So many locks are worth starting processes for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckOutcome:
+    """What was found about one environment, or about a file of another tool.
+
+    Attributes:
+        name: of the environment, or the file.
+        standing: how the lock stands to its spec; None if that could not be found out.
+        findings: the worst first.
+        packages: number of packages that were judged, over all targets.
+        unpinned: lines of a foreign file that pin nothing, so that they could not be judged.
+        unread: wheels whose file lists could not be read, and why.
+        error: why nothing could be judged, or None.
+    """
+
+    name: str
+    standing: LockStanding | None
+    findings: tuple[Finding, ...] = ()
+    packages: int = 0
+    unpinned: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+    error: EnvsolverError | None = None
+
+
+def check(
+    project: Project, environments: Sequence[Environment], *, reader: ListReader | None = None
+) -> tuple[CheckOutcome, ...]:
+    """Judge the locks of some environments; return the outcomes in the same order.
+
+    Nothing is solved. What was found about a lock is remembered until it, its spec, the knowledge or envsolver change.
+
+    Args:
+        project: of the environments.
+        environments: whose locks are judged.
+        reader: reads the file lists of wheels; None: those that the cache has are used.
+    """
+    found: dict[str, CheckOutcome] = {}
+    for environment in environments:
+        known = recall(project, environment) if reader is None else None
+        if known is not None:
+            findings, packages = known
+            found[environment.name] = CheckOutcome(
+                name=environment.name, standing="up-to-date", findings=findings, packages=packages
+            )
+    left = [environment for environment in environments if environment.name not in found]
+    for outcome in _judged(project, left, reader):
+        found[outcome.name] = outcome
+    return tuple(found[environment.name] for environment in environments)
+
+
+def _judged(project: Project, environments: Sequence[Environment], reader: ListReader | None) -> Sequence[CheckOutcome]:
+    workers = min(_processors(), 8)
+    if reader is not None or len(environments) < _MANY or workers < 2:
+        return [_judge_one(project, environment, reader) for environment in environments]
+    from concurrent.futures import ProcessPoolExecutor
+    from functools import partial
+
+    with ProcessPoolExecutor(max_workers=workers) as pool:
+        one = partial(_judge_one, project, reader=None)
+        return list(pool.map(one, environments, chunksize=max(1, len(environments) // (4 * workers))))
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _judge_one(project: Project, environment: Environment, reader: ListReader | None) -> CheckOutcome:
+    try:
+        return _judge(project, environment, reader)
+    except EnvsolverError as error:
+        return CheckOutcome(name=environment.name, standing=None, error=error)
+
+
+def _judge(project: Project, environment: Environment, reader: ListReader | None) -> CheckOutcome:
+    from envsolver.app.filelists import cached_lists
+    from envsolver.app.rulefiles import load_rules
+
+    spec = project.spec(environment, validate=False)
+    seen = Seen(project, environment, spec)
+    state = lock_state(project, environment)
+    if state.solve:
+        spec = project.spec(environment)  # of an unchanged lock the requirements were parsed when it was made
+    book = load_rules(project, spec)
+    if state.text is None:
+        missing = _about_lock(project, environment, "LCK002", state.solve)
+        return CheckOutcome(name=environment.name, standing="missing", findings=(missing,))
+    subjects = subjects_in(project, environment, spec, state.text)
+    read = cached_lists(subjects) if reader is None else reader(subjects, spec)
+    judged = judge([read.into(one) for one in subjects], book, knowledge=knowledge_version())
+    packages = sum(len(subject.parts) for subject in subjects)
+    if state.reasons:
+        stale = _about_lock(project, environment, "LCK001", state.reasons)
+        return CheckOutcome(
+            name=environment.name,
+            standing="stale",
+            findings=ordered((stale, *judged)),
+            packages=packages,
+            unread=read.unread,
+        )
+    if reader is None:
+        seen.keep(judged, packages)
+    return CheckOutcome(
+        name=environment.name, standing="up-to-date", findings=judged, packages=packages, unread=read.unread
+    )
+
+
+def subjects_in(project: Project, environment: Environment, spec: Spec, text: str) -> tuple[Subject, ...]:
+    """Return what is to be judged of the lock of an environment.
+
+    Raises:
+        LockError: it makes no sense.
+    """
+    from envsolver.findings.subject import subjects_of
+    from envsolver.lock.reader import loads
+
+    path = project.relative(project.lock_path(environment.name))
+    places: Mapping[tuple[str, str], Origin] = {
+        (requirement.origin.path, requirement.text): requirement.origin for requirement in spec.requirements
+    }
+    return subjects_of(loads(text, path), path=path, text=text, roots=places, gpu=spec.gpu, base_image=spec.base_image)
+
+
+def _about_lock(project: Project, environment: Environment, code: str, reasons: Sequence[str]) -> Finding:
+    return Finding(
+        code=code,
+        severity="error",
+        message="; ".join(reasons),
+        environment=environment.name,
+        packages=(),
+        place=Origin(project.relative(environment.path), 1),
+        hint=f"run `envsolver lock {environment.name}`",
+    )
+
+
+def check_file(path: Path, circumstances: Circumstances, *, reader: ListReader | None = None) -> CheckOutcome:
+    """Judge a lock that another tool made, by the shipped rules.
+
+    Args:
+        path: of the file.
+        circumstances: for what it is judged.
+        reader: reads the file lists of wheels; None: those that the cache has are used.
+
+    Raises:
+        FileError: it cannot be read.
+        ForeignLockError: it is none, or not of a kind that is known.
+        UsageError: the circumstances make no sense.
+    """
+    from envsolver.app.filelists import cached_lists
+    from envsolver.app.foreign import read_foreign
+    from envsolver.knowledge.rules import load_rulebook
+
+    lock, subject = read_foreign(path, circumstances)
+    read = cached_lists([subject]) if reader is None else reader([subject], None)
+    findings = judge([read.into(subject)], load_rulebook(), knowledge=knowledge_version())
+    return CheckOutcome(
+        name=subject.environment,
+        standing="foreign",
+        findings=findings,
+        packages=len(subject.parts),
+        unpinned=lock.unpinned,
+        unread=read.unread,
+    )
+
+
+def list_reader(root: Path, *, offline: bool, progress: Progress) -> ListReader:
+    """Return what reads the file lists of wheels from their indexes, or offline from the cache.
+
+    Args:
+        root: of the project.
+        offline: use the cache and local files only.
+        progress: is told how far it has got.
+    """
+    from functools import partial
+
+    from envsolver.app.filelists import read_lists
+
+    return partial(read_lists, root=root, offline=offline, progress=progress)

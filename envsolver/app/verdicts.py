@@ -1,0 +1,90 @@
+"""What ``check`` found, for programs: JSON, SARIF, annotations of GitHub."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from envsolver.findings.model import SEVERITIES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from envsolver.app.checking import CheckOutcome
+    from envsolver.findings.model import Finding
+
+__all__ = ["counts", "failing", "outcome_data", "to_github", "to_sarif"]
+
+
+def counts(findings: Iterable[Finding]) -> dict[str, int]:
+    """Return the number of findings by severity, and of those that the spec accepts."""
+    found = tuple(findings)
+    by: dict[str, int] = {
+        severity: sum(one.severity == severity and one.allowed is None for one in found) for severity in SEVERITIES
+    }
+    return by | {"accepted": sum(one.allowed is not None for one in found)}
+
+
+def failing(findings: Iterable[Finding], *, strict: bool) -> tuple[Finding, ...]:
+    """Return the findings that fail the check: errors, and with ``strict`` warnings, unless the spec accepts them."""
+    return tuple(one for one in findings if one.fails or (strict and one.allowed is None and one.severity == "warning"))
+
+
+def outcome_data(outcome: CheckOutcome) -> dict[str, Any]:
+    """Return what was found about an environment as what JSON can say; docs/findings.md describes the keys."""
+    from envsolver.findings.render import as_data
+
+    return {
+        "name": outcome.name,
+        "lock": outcome.standing,
+        "packages": outcome.packages,
+        "counts": counts(outcome.findings),
+        "findings": [as_data(finding) for finding in outcome.findings],
+        "unpinned": list(outcome.unpinned),
+        "unread": list(outcome.unread),
+    }
+
+
+def to_sarif(outcomes: Sequence[CheckOutcome], root: Path | None) -> dict[str, Any]:
+    """Return a SARIF 2.1.0 log.
+
+    Args:
+        outcomes: of the check.
+        root: of the project; paths then begin at the folder that holds its version control, as services expect it.
+    """
+    from envsolver import __version__
+    from envsolver.findings.sarif import to_sarif as sarif
+
+    return sarif(_placed(outcomes, root), version=__version__)
+
+
+def to_github(outcomes: Sequence[CheckOutcome], root: Path | None) -> str:
+    """Return a workflow command of GitHub for each finding. Arguments as :func:`to_sarif`."""
+    from envsolver.findings.render import github_annotations
+
+    return github_annotations(_placed(outcomes, root))
+
+
+def _placed(outcomes: Sequence[CheckOutcome], root: Path | None) -> Iterator[Finding]:
+    prefix = "" if root is None else _prefix(root)
+    for outcome in outcomes:
+        for finding in outcome.findings:
+            if not prefix:
+                yield finding
+                continue
+            lock = finding.lock_place
+            yield replace(
+                finding,
+                place=replace(finding.place, path=f"{prefix}{finding.place.path}"),
+                lock_place=None if lock is None else replace(lock, path=f"{prefix}{lock.path}"),
+            )
+
+
+def _prefix(root: Path) -> str:
+    """Return the path of a project in its repository, with ``/`` at its end; empty where it is the repository."""
+    for folder in (root, *root.parents):
+        if (folder / ".git").exists():
+            inner = root.relative_to(folder).as_posix()
+            return "" if inner == "." else f"{inner}/"
+    return ""

@@ -1,0 +1,115 @@
+"""Detectors: source archives that are built where they are installed, prebuilt extensions, bytes without a hash."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from envsolver.findings.draft import Draft
+from envsolver.knowledge.gpu import gcc_for
+from envsolver.knowledge.tables import torch_tables
+from envsolver.knowledge.variants import cuda_of_tag
+from envsolver.model.candidate import Name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from envsolver.findings.subject import Part, Subject
+
+__all__ = ["base_image_cuda", "prebuilt", "source_builds", "unhashed"]
+
+_TORCH = Name("torch")
+
+_AGAINST_TORCH = frozenset({"apex", "deepspeed", "fairscale", "flash-attn", "horovod", "torch-ort", "xformers"})
+"""Compile CUDA code against torch when they are built, or when they first run."""
+
+_EXACT = frozenset({"apex"})
+"""Of those, the ones whose build refuses an nvcc of another minor version than torch's."""
+
+_IMAGE = re.compile(r"(?:^|[^a-z0-9])(?:cu|cuda)[:-]?(\d{3}|\d{1,2}\.\d{1,2})(?![0-9])")
+_TORCH_OF_BUILD = re.compile(r"(?:^|[^a-z])torch(\d+\.\d+)")
+_PT_OF_BUILD = re.compile(r"(?:^|[^a-z])pt(\d)(\d{1,2})(?=cu|cpu|$)")
+_ABI = re.compile(r"cxx11abi(true|false)")
+
+
+def base_image_cuda(image: str) -> str | None:
+    """Return the CUDA version in the name of an image (``…-cu117-py38``, ``nvidia/cuda:11.3.1-devel``), or None."""
+    found = _IMAGE.search(image.lower())
+    if found is None:
+        return None
+    return found[1] if "." in found[1] else cuda_of_tag(found[1])
+
+
+def source_builds(subject: Subject) -> Iterator[Draft]:
+    """Yield what has to be built against torch with a toolkit that the base image has not."""
+    variant = subject.variants.get(_TORCH)
+    if variant is None or variant.backend != "cuda" or variant.version is None or not subject.base_image:
+        return
+    offered = base_image_cuda(subject.base_image)
+    if offered is None or not variant.exact or offered == variant.version:
+        return
+    same_major = offered.partition(".")[0] == variant.major
+    for part in subject.parts.values():
+        if part.name not in _AGAINST_TORCH or not part.is_source:
+            continue
+        # Minors of one major are interchangeable up to CUDA 12 (cuda_minor_mismatch_ok of DeepSpeed); apex takes none.
+        tolerable = same_major and variant.major != "13" and part.name not in _EXACT
+        gcc = gcc_for(variant.version)
+        compiler = f" and gcc {gcc.at_least} to {gcc.below - 1}" if gcc else ""
+        yield Draft(
+            code="SRC002",
+            message=f"{part} is compiled for CUDA {variant.version}, for which {subject.parts[_TORCH]} was built; "
+            f"the base image {subject.base_image} has CUDA {offered}",
+            parts=(part,),
+            severity="note" if tolerable else "warning",
+            hint=f"it needs nvcc {variant.version}{compiler}",
+        )
+
+
+def prebuilt(subject: Subject) -> Iterator[Draft]:
+    """Yield extensions whose wheel says that it was built for another torch, or with the other C++ ABI."""
+    torch = subject.parts.get(_TORCH)
+    if torch is None:
+        return
+    minor = ".".join(torch.version.partition("+")[0].split(".")[:2])
+    release = torch_tables().release(torch.version)
+    for part in subject.parts.values():
+        label = f"{part.version.partition('+')[2]} {part.filename}".lower()
+        built = _torch_of(label)
+        if built is not None and built != minor:
+            yield Draft(
+                code="ABI004",
+                message=f"{part} was built for torch {built}; locked is {torch}",
+                parts=(part, torch),
+            )
+            continue
+        abi = _ABI.search(label)
+        if abi and release is not None and _pypi(torch) and (abi[1] == "true") != release.cxx11_abi:
+            yield Draft(
+                code="ABI004",
+                message=f"{part} was built with _GLIBCXX_USE_CXX11_ABI={int(abi[1] == 'true')}, {torch} with "
+                f"{int(release.cxx11_abi)}",
+                parts=(part, torch),
+            )
+
+
+def _torch_of(label: str) -> str | None:
+    if found := _TORCH_OF_BUILD.search(label):
+        return found[1]
+    if found := _PT_OF_BUILD.search(label):
+        return f"{found[1]}.{found[2]}"
+    return None
+
+
+def _pypi(torch: Part) -> bool:
+    # The builds of the other indexes changed their ABI at other releases (2.6.0+cu126 has the new one).
+    return "+" not in torch.version
+
+
+def unhashed(subject: Subject) -> Iterator[Draft]:
+    """Yield the packages that the lock does not tie to their bytes."""
+    bare = [part for part in subject.parts.values() if not part.hashed]
+    if not bare:
+        return
+    shown = ", ".join(str(part) for part in bare[:4]) + (f" and {len(bare) - 4} more" if len(bare) > 4 else "")
+    yield Draft(code="SEC002", message=f"no hash ties {shown} to its bytes", parts=tuple(bare))

@@ -1,0 +1,142 @@
+"""``conda-lock.yml`` of conda-lock, and an ``environment.yml`` whose packages are pinned."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from envsolver.formats.foreign import ForeignLock, ForeignLockError, ForeignPackage, ForeignRoot
+from envsolver.formats.requirements_reader import loads as load_requirements
+from envsolver.model.candidate import normalize_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from envsolver.model.target import Target
+
+__all__ = ["loads_conda_lock", "loads_environment"]
+
+_PINNED = re.compile(r"(?:[^\s:]+::)?([A-Za-z0-9._-]+)\s*==?\s*([^\s=<>!*,|]+)(?:\s*=+\s*(\S+))?")
+
+
+def loads_conda_lock(text: str, path: str, target: Target) -> ForeignLock:
+    """Read a ``conda-lock.yml`` as it is for the platform of a target.
+
+    Raises:
+        ForeignLockError: it is not one, or not for that platform.
+    """
+    data = _parsed(text, path)
+    rows = data.get("package")
+    if not isinstance(rows, list):
+        raise ForeignLockError(f"{path}: this is no conda-lock.yml: it has no list of packages")
+    lines = _lines(text)
+    found = []
+    for row, line in zip(rows, lines or [0] * len(rows), strict=False):
+        if isinstance(row, dict) and row.get("platform") == target.platform and "name" in row and "version" in row:
+            found.append(_of_conda_lock(row, line))
+    if not found:
+        raise ForeignLockError(
+            f"{path}: it has no packages for {target.platform}", hint="--platform chooses another one"
+        )
+    required = {name for package in found for name in package.needs}
+    roots = [
+        ForeignRoot(name=package.name, text=f"{package.name}={package.version}", line=package.line)
+        for package in found
+        if package.name not in required
+    ]
+    return ForeignLock(kind="conda-lock", packages=tuple(found), roots=tuple(roots))
+
+
+def _of_conda_lock(row: Mapping[str, Any], line: int) -> ForeignPackage:
+    url = str(row.get("url", ""))
+    filename = url.partition("#")[0].partition("?")[0].rpartition("/")[2]
+    is_conda = row.get("manager") == "conda"
+    stem = re.sub(r"\.(?:conda|tar\.bz2)$", "", filename)
+    digests = row.get("hash") or {}
+    return ForeignPackage(
+        name=normalize_name(str(row["name"])),
+        version=str(row["version"]),
+        line=line,
+        filename="" if is_conda else filename,
+        sha256=digests.get("sha256"),
+        url=url or None,
+        needs=tuple(sorted(normalize_name(str(name)) for name in row.get("dependencies") or {})),
+        hashed=bool(digests),
+        manager="conda" if is_conda else "pip",
+        build_string=stem.rpartition("-")[2] if is_conda and stem.count("-") >= 2 else None,
+    )
+
+
+def loads_environment(text: str, path: str, target: Target) -> ForeignLock:
+    """Read an ``environment.yml``. What it does not pin is named as such.
+
+    Raises:
+        ForeignLockError: it is not one.
+    """
+    data = _parsed(text, path)
+    entries = data.get("dependencies")
+    if not isinstance(entries, list):
+        raise ForeignLockError(f"{path}: this is no environment.yml: it has no list of dependencies")
+    lines = text.splitlines()
+    packages: list[ForeignPackage] = []
+    unpinned: list[str] = []
+    for entry in entries:
+        if isinstance(entry, dict):
+            inner = _pip_section(entry.get("pip") or [], path, lines, target)
+            packages += inner.packages
+            unpinned += inner.unpinned
+            continue
+        spec = str(entry).strip()
+        line = _line_of(lines, spec)
+        pin = _PINNED.fullmatch(spec)
+        if pin is None:
+            unpinned.append(f"{path}:{line}: {spec}")
+            continue
+        packages.append(
+            ForeignPackage(name=normalize_name(pin[1]), version=pin[2], line=line, manager="conda", build_string=pin[3])
+        )
+    roots = [ForeignRoot(name=one.name, text=f"{one.name}={one.version}", line=one.line) for one in packages]
+    return ForeignLock(kind="environment", packages=tuple(packages), roots=tuple(roots), unpinned=tuple(unpinned))
+
+
+def _pip_section(entries: Any, path: str, lines: list[str], target: Target) -> ForeignLock:
+    from dataclasses import replace
+
+    texts = [str(entry) for entry in entries] if isinstance(entries, list) else []
+    inner = load_requirements("\n".join(texts), path, target)
+    places = [_line_of(lines, text) for text in texts]
+    return replace(
+        inner, packages=tuple(replace(one, line=places[one.line - 1] if one.line else 0) for one in inner.packages)
+    )
+
+
+def _line_of(lines: list[str], text: str) -> int:
+    return next((number for number, line in enumerate(lines, start=1) if text in line), 0)
+
+
+def _lines(text: str) -> list[int]:
+    """Return the lines on which the packages of a conda-lock.yml begin."""
+    at = re.search(r"^package:\s*$", text, re.MULTILINE)
+    return list(_item_lines(text, at.end())) if at else []
+
+
+def _item_lines(text: str, start: int) -> Iterator[int]:
+    first = re.compile(r"^(\s*)- ", re.MULTILINE).search(text, start)
+    if first is None:
+        return
+    indent = first[1].rpartition("\n")[2]
+    for found in re.finditer(rf"^{indent}- ", text[start:], re.MULTILINE):
+        yield text.count("\n", 0, start + found.start()) + 1
+
+
+def _parsed(text: str, path: str) -> dict[str, Any]:
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        data = yaml.load(text, Loader=loader)  # noqa: S506 - both are safe loaders
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise ForeignLockError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(data, dict):
+        raise ForeignLockError(f"{path}: not a table of YAML")
+    return data

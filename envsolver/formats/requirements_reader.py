@@ -1,0 +1,184 @@
+"""A pinned requirements file, as pip-tools, uv or a person writes them, with the comments that say who requires what.
+
+Reference: https://pip.pypa.io/en/stable/reference/requirements-file-format/. pip's own parser opens files and drops
+comments; here a text is read, and ``# via`` is what the graph is made of.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from envsolver.formats.foreign import ForeignLock, ForeignLockError, ForeignPackage, ForeignRoot
+from envsolver.model.candidate import normalize_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from packaging.requirements import Requirement
+
+    from envsolver.model.candidate import Name
+    from envsolver.model.target import Target
+
+__all__ = ["loads"]
+
+_COMMENT = re.compile(r"(?:^|\s)#\s?(.*)$")
+_OPTION = re.compile(r"\s--([a-z-]+)(?:[ =](\S+))?")
+_INDEX = re.compile(r"(?:-i|--index-url)[ =](\S+)")
+_FILE_VERSION = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._]*?-(\d[^-]*?)(?:-.*\.whl|\.tar\.gz|\.tar\.bz2|\.zip)$")
+
+
+@dataclass(slots=True)
+class _Entry:
+    line: int
+    text: str
+    comments: list[str] = field(default_factory=list)
+
+
+def loads(text: str, path: str, target: Target) -> ForeignLock:
+    """Read a requirements file.
+
+    Args:
+        text: of the file.
+        path: for messages.
+        target: whose markers decide.
+
+    Raises:
+        ForeignLockError: a line is no requirement.
+    """
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    packages: dict[Name, ForeignPackage] = {}
+    parents: dict[Name, set[str]] = {}
+    roots: list[ForeignRoot] = []
+    unpinned: list[str] = []
+    index = None
+    for entry in _entries(text):
+        if entry.text.startswith("-"):
+            if found := _INDEX.match(entry.text):
+                index = found[1]
+            continue
+        head, options = _split(entry.text)
+        try:
+            requirement = Requirement(head)
+        except InvalidRequirement as error:
+            raise ForeignLockError(
+                f"{path}:{entry.line}: {head!r} is no requirement: {str(error).splitlines()[0]}"
+            ) from None
+        if requirement.marker is not None and not requirement.marker.evaluate(
+            {**target.marker_environment, "extra": ""}
+        ):
+            continue
+        name = normalize_name(requirement.name)
+        package = _package(requirement, name, entry, options, index)
+        if package is None:
+            unpinned.append(f"{path}:{entry.line}: {head}")
+            continue
+        packages.setdefault(name, package)
+        via, asked = _via(entry.comments)
+        parents.setdefault(name, set()).update(via)
+        if asked or not via:
+            roots.append(ForeignRoot(name=name, text=head.partition(" ;")[0], line=entry.line))
+    return ForeignLock(
+        kind="requirements",
+        packages=tuple(_with_needs(packages, parents)),
+        roots=tuple(roots),
+        unpinned=tuple(unpinned),
+    )
+
+
+def _entries(text: str) -> Iterator[_Entry]:
+    """Yield the logical lines: continued ones joined, comments beside them."""
+    current: _Entry | None = None
+    open_line = False
+    for number, raw in enumerate(text.splitlines(), start=1):
+        comment = _COMMENT.search(raw)
+        body = (raw[: comment.start()] if comment else raw).strip()
+        if body:
+            if open_line and current is not None:
+                current.text += " " + body.removesuffix("\\").strip()
+            else:
+                if current is not None:
+                    yield current
+                current = _Entry(number, body.removesuffix("\\").strip())
+            open_line = body.endswith("\\")
+        if comment and current is not None and (body or raw[:1].isspace()):
+            current.comments.append(comment[1].strip())
+    if current is not None:
+        yield current
+
+
+def _split(text: str) -> tuple[str, dict[str, str]]:
+    found = _OPTION.search(text)
+    if found is None:
+        return text, {}
+    return text[: found.start()].strip(), {name: value or "" for name, value in _OPTION.findall(text)}
+
+
+def _package(
+    requirement: Requirement, name: Name, entry: _Entry, options: dict[str, str], index: str | None
+) -> ForeignPackage | None:
+    filename, version = "", None
+    if requirement.url is not None:
+        filename = (
+            requirement.url.partition("#")[0]
+            .partition("?")[0]
+            .rpartition("/")[2]
+            .replace("%2B", "+")
+            .replace("%2b", "+")
+        )
+        found = _FILE_VERSION.match(filename)
+        version = found[1] if found else None
+        if found is None:
+            filename, version = "checkout", "0"
+    else:
+        pins = [
+            one for one in requirement.specifier if one.operator in {"==", "==="} and not one.version.endswith(".*")
+        ]
+        version = pins[0].version if pins else None
+    if version is None:
+        return None
+    source = next((comment[5:].strip() for comment in entry.comments if comment.startswith("from ")), None)
+    return ForeignPackage(
+        name=name,
+        version=version,
+        line=entry.line,
+        filename=filename,
+        url=requirement.url,
+        index_url=source or index,
+        hashed="hash" in options or "#sha256=" in (requirement.url or ""),
+    )
+
+
+def _via(comments: list[str]) -> tuple[set[str], bool]:
+    """Return the packages that require an entry, and whether a person does."""
+    packages: set[str] = set()
+    asked = inside = False
+    for comment in comments:
+        text = comment
+        if comment == "via" or comment.startswith("via "):
+            inside, text = True, comment[3:].strip()
+        elif comment.startswith("from "):
+            inside = False
+        if not inside or not text:
+            continue
+        for one in text.split(","):
+            # A name is a package; `-r FILE`, `(pyproject.toml)` and paths stand for what a person wrote.
+            word = one.strip().partition(" ")[0]
+            if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:\[[^\]]*\])?", word) and " (" not in one.strip():
+                packages.add(normalize_name(word.partition("[")[0]))
+            else:
+                asked = True
+    return packages, asked
+
+
+def _with_needs(packages: dict[Name, ForeignPackage], parents: dict[Name, set[str]]) -> Iterator[ForeignPackage]:
+    from dataclasses import replace
+
+    needs: dict[str, list[Name]] = {}
+    for name, above in parents.items():
+        for parent in sorted(above):
+            needs.setdefault(parent, []).append(name)
+    for name, package in packages.items():
+        yield replace(package, needs=tuple(sorted(needs.get(name, ()))))
