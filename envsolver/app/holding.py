@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from envsolver.app.holders import Holder, strongest
 from envsolver.lock.sentences import bound_sentence, effect_sentence
-from envsolver.lock.specifiers import upper_bounds
 from envsolver.model.candidate import normalize_name
 from envsolver.model.pep508 import parse_requirement
 
@@ -177,7 +177,7 @@ def _rules(lock: Lock, package: LockedPackage) -> Iterator[RuleFact]:
     for rule in lock.rules:
         for effect in rule.effects:
             about = _about(effect) == package.name and _meets(effect.targets, package.targets)
-            if about and not effect.gave_way and _keeps_out(effect):
+            if about and not effect.gave_way and _keeps_out(effect, package.version):
                 yield RuleFact(
                     rule=rule.id,
                     title=rule.title,
@@ -205,5 +205,7 @@ def _about(effect: LockedEffect) -> Name | None:
         return None
 
 
-def _keeps_out(effect: LockedEffect) -> bool:
-    return effect.kind == "excludes" or bool(upper_bounds(str(parse_requirement(effect.requirement).specifier)))
+def _keeps_out(effect: LockedEffect, version: str) -> bool:
+    """Say whether a rule keeps out something newer than a version: ``<2`` does, and so may ``!=1.24.*``."""
+    specifier = str(parse_requirement(effect.requirement).specifier)
+    return effect.kind == "excludes" or bool(strongest([Holder(text="", admits=specifier)], version))

@@ -82,7 +82,7 @@ def read_lock(project: Project, environment: Environment) -> Lock:
 
     Raises:
         FileError: there is none, or it cannot be read.
-        LockError: it makes no sense.
+        LockError: it makes no sense, or is that of another environment.
     """
     from envsolver.lock.reader import loads
 
@@ -93,7 +93,14 @@ def read_lock(project: Project, environment: Environment) -> Lock:
             f"{environment.name} has no lock: there is no {project.relative(path)}",
             hint=f"run `envsolver lock {environment.name}`",
         )
-    return loads(text, project.relative(path))
+    locked = loads(text, project.relative(path))
+    if locked.name != environment.name:
+        raise LockError(
+            project.relative(path),
+            f"this is the lock of {locked.name}",
+            hint=f"`envsolver lock {environment.name}` makes one of {environment.name}, keeping versions where it can",
+        )
+    return locked
 
 
 def _digest(text: str) -> str:

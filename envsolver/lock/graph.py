@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from networkx import DiGraph
 
-    from envsolver.lock.model import Dependency, Lock, LockedPackage
+    from envsolver.lock.model import Dependency, Lock, LockedPackage, LockedTarget
 
-__all__ = ["Parent", "Step", "TreeLine", "Way", "Why", "cycles", "lock_graph", "tree", "why"]
+__all__ = ["Parent", "Step", "TreeLine", "Way", "Why", "cycles", "lock_graph", "target_of", "tree", "why"]
 
 Node = Name | LockedRoot
 
@@ -130,7 +130,7 @@ def why(lock: Lock, package: str, platform: str | None = None, groups: Iterable[
     """
     import networkx as nx
 
-    target = _target(lock, platform, groups, package)
+    target = target_of(lock, platform, groups, package).name
     graph = lock_graph(lock, target, groups)
     name = _node(lock, graph, package, target)
     towards = dict(nx.bfs_predecessors(graph.reverse(copy=False), name))
@@ -168,7 +168,7 @@ def tree(
     Raises:
         UsageError: there is no such package, platform or group.
     """
-    target = _target(lock, platform, groups, package)
+    target = target_of(lock, platform, groups, package).name
     graph = lock_graph(lock, target, groups)
     if package is not None:
         tops = [_node(lock, graph, package, target)]
@@ -188,14 +188,18 @@ def cycles(lock: Lock, target: str) -> tuple[tuple[Name, ...], ...]:
     return tuple(sorted(ring for ring in rings if len(ring) > 1))
 
 
-def _target(lock: Lock, platform: str | None, groups: Iterable[str] | None, package: str | None) -> str:
-    """Return the name of the target to look at; of several solutions for a platform, the first with the package."""
+def target_of(lock: Lock, platform: str | None, groups: Iterable[str] | None, package: str | None) -> LockedTarget:
+    """Return the target to look at; of several solutions for a platform, the first with the package.
+
+    Raises:
+        UsageError: there is no such platform or group.
+    """
     found = lock.target(platform, groups or ())
     if package is not None and groups is None:
         name = normalize_name(package)
         others = (target for target in lock.targets if target.platform == found.platform)
         found = next((target for target in others if name in lock.packages_on(target.name)), found)
-    return found.name
+    return found
 
 
 def _node(lock: Lock, graph: DiGraph[Node], package: str, target: str) -> Name:

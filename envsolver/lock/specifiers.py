@@ -9,7 +9,9 @@ if TYPE_CHECKING:
 
     from packaging.specifiers import Specifier
 
-__all__ = ["admission", "upper_bounds"]
+    from envsolver.lock.model import Dependency
+
+__all__ = ["admission", "requirement_text", "upper_bounds"]
 
 _UPPER = frozenset({"<", "<=", "==", "===", "~="})
 
@@ -34,3 +36,9 @@ def admission(text: str) -> Callable[[str], bool]:
     except InvalidSpecifier:
         return lambda _version: True
     return lambda version: parsed.contains(version, prereleases=True)
+
+
+def requirement_text(edge: Dependency) -> str:
+    """Return a dependency as a requirement, without its marker."""
+    extras = f"[{','.join(edge.extras)}]" if edge.extras else ""
+    return f"{edge.name}{extras}{edge.specifier}"

@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envsolver.app.graphing import tree_of
-from envsolver.app.graphing import why as reports_of
 from envsolver.app.holding import held_back
 from envsolver.app.lockfile import read_lock
 from envsolver.app.project import open_project
+from envsolver.app.reasons import why as reports_of
 from envsolver.cli.base import EnvironmentName, command
 from envsolver.cli.text import count, fill, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from envsolver.app.graphing import Artefact, Reason, Tree, TreeRow, WhyReport
+    from envsolver.app.graphing import Tree, TreeRow
     from envsolver.app.holding import HeldReport
+    from envsolver.app.reasons import Artefact, Reason, WhyReport
     from envsolver.cli.ui import Ui
 
 __all__ = ["tree", "why"]
@@ -56,11 +57,15 @@ def tree(
     if ui.json_wanted:
         ui.json(_tree_as_json(drawn))
         return
-    ui.out(f"{drawn.environment} on {drawn.platform}")
+    chosen = f" with {' and '.join(drawn.choice)}" if drawn.choice else ""
+    ui.out(f"{drawn.environment} on {drawn.platform}{chosen}")
     for line in _tree_lines(drawn, _UNICODE if ui.unicode else _ASCII):
         ui.out(line)
     if drawn.other_platforms and platform is None:
         ui.note(f"the lock also holds for {', '.join(drawn.other_platforms)}; --platform chooses")
+    if drawn.other_choices and not groups:
+        others = ", ".join(" and ".join(choice) for choice in drawn.other_choices)
+        ui.note(f"groups that exclude each other are locked apart, here also {others}; --group chooses")
 
 
 def _tree_lines(drawn: Tree, glyphs: tuple[str, str, str, str]) -> Iterator[str]:
@@ -92,6 +97,7 @@ def _tree_as_json(drawn: Tree) -> dict[str, Any]:
     return {
         "environment": drawn.environment,
         "platform": drawn.platform,
+        "target": drawn.target,
         "rows": [
             {
                 "depth": row.depth,
@@ -154,7 +160,8 @@ def _why_lines(ui: Ui, report: WhyReport) -> Iterator[str]:
     for artefact in report.artefacts:
         yield from _artefact_lines(ui, artefact, several=len(report.artefacts) > 1)
     yield from ("", ui.style("how the spec brings it", "1"))
-    yield from _cut(ui, [_reason_lines(reason, "└─ " if ui.unicode else "`- ") for reason in report.reasons])
+    glyph = "└─ " if ui.unicode else "`- "
+    yield from _cut(ui, [_reason_lines(reason, report.targets, glyph) for reason in report.reasons])
     yield from ("", ui.style("what requires it", "1"))
     yield from _cut(ui, [_prose(ui, text) for text in report.required_by])
     yield from ("", ui.style("what holds it at this version", "1"))
@@ -214,9 +221,10 @@ def _artefact_lines(ui: Ui, artefact: Artefact, *, several: bool) -> Iterator[st
         yield fill(shown, width=ui.width, indent="    ", first="    ")
 
 
-def _reason_lines(reason: Reason, glyph: str) -> list[str]:
+def _reason_lines(reason: Reason, everywhere: tuple[str, ...], glyph: str) -> list[str]:
     group = f" (group {reason.group})" if reason.group else ""
-    lines = [f"  {reason.place}: {reason.requirement}{group}"]
+    where = f" (on {', '.join(reason.targets)})" if len(reason.targets) < len(everywhere) else ""
+    lines = [f"  {reason.place}: {reason.requirement}{group}{where}"]
     for level, hop in enumerate(reason.hops):
         extra = f" (extra {hop.extra})" if hop.extra else ""
         lines.append(f"  {' ' * (3 * level)}{glyph}{hop.name} {hop.version} requires {hop.requires}{extra}")
