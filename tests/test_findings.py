@@ -264,11 +264,20 @@ def test_a_version_of_conda_that_no_pep_knows_is_passed_over() -> None:
 
 def test_files_that_are_alike_are_a_note() -> None:
     state = subject("one==1.0", "other==2.0")
-    lists = {"a": {"shared/__init__.py": (0, 0), "one/x.py": (1, 1)}, "b": {"shared/__init__.py": (0, 0)}}
+    lists = {"a": {"shared/a.py": (0, 0), "one/x.py": (1, 1)}, "b": {"shared/a.py": (0, 0)}}
     digests = {normalize_name("one"): "a", normalize_name("other"): "b"}
     (finding,) = [one for one in judged(replace(state, file_lists=lists, digests=digests)) if one.code == "DUP003"]
     assert finding.severity == "note"
-    assert finding.message == "one 1.0 and other 2.0 both install 1 file, all of them alike, such as shared/__init__.py"
+    assert finding.message == "one 1.0 and other 2.0 both install 1 file, all of them alike, such as shared/a.py"
+
+
+def test_a_shared_name_is_no_finding() -> None:
+    state = subject("one==1.0", "other==2.0")
+    digests = {normalize_name("one"): "a", normalize_name("other"): "b"}
+    for size, found_codes in ((0, []), (5, ["DUP003"])):
+        lists = {"a": {"nvidia/__init__.py": (0, 0)}, "b": {"nvidia/__init__.py": (size, size)}}
+        findings = judged(replace(state, file_lists=lists, digests=digests))
+        assert [one.code for one in findings if one.code == "DUP003"] == found_codes
 
 
 def test_tests_and_licences_harm_nobody() -> None:

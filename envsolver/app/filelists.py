@@ -191,7 +191,7 @@ async def _find(source: CandidateSource, subject: Subject, part: Part, digest: s
         raise NetworkError(str(error)) from None
     if all(release.version != part.version for release in page.releases):
         return None
-    files = page.files(part.version)
+    files = [file for file in page.files(part.version) if not part.digests or file.sha256 in part.digests]
     if digest is not None:
         return next((file for file in files if file.sha256 == digest), None)
     wanted = part.filename or best_file([file.filename for file in files], subject.target)

@@ -157,6 +157,7 @@ def _part(package: ForeignPackage, name: Name, shown: str) -> Part:
         index_url=package.index_url,
         needs=tuple((normalize_name(PYPI_NAMES.get(below, below)), "") for below in package.needs),
         hashed=package.hashed,
+        digests=package.digests,
         manager=package.manager,
         # Without one, a package of conda tells nothing of its variant; an empty one says so.
         build_string=(package.build_string or "") if package.manager == "conda" else None,

@@ -39,15 +39,16 @@ def shared_files(subject: Subject) -> Iterator[Draft]:
         if tops[one].isdisjoint(tops[other]):
             continue
         paths = [path for path in lists[one].keys() & lists[other].keys() if ".dist-info/" not in path]
-        if paths:
-            differing = [path for path in paths if lists[one][path] != lists[other][path]]
+        differing = [path for path in paths if lists[one][path] != lists[other][path]]
+        # Each of NVIDIA's wheels brings the same empty nvidia/__init__.py: that is how they share a name.
+        if differing or any(not path.endswith("/__init__.py") for path in paths):
             yield _shared((subject.parts[one], subject.parts[other]), paths, differing)
 
 
 def _shared(parts: tuple[Part, Part], paths: list[str], differing: list[str]) -> Draft:
     serious = [path for path in differing if not _HARMLESS.match(path)]
     severity: Severity = "error" if serious else "note"
-    telling = min(serious or differing or paths, key=lambda path: (not _LIBRARY.search(path), path.count("/"), path))
+    telling = min(serious or differing or paths, key=lambda path: (not _LIBRARY.search(path), len(path), path))
     counted = f"{len(paths)} file{'s' if len(paths) > 1 else ''}"
     what = f", {len(differing)} of them different" if differing else ", all of them alike"
     return Draft(

@@ -68,6 +68,7 @@ class Part:
         index_url: URL of the index, if the lock names it.
         needs: what it requires.
         hashed: whether the lock ties it to its bytes.
+        digests: sha256 of all files that the lock admits, where it does not say which one the target gets.
         manager: who installs it.
         build_string: of a package of conda.
     """
@@ -80,6 +81,7 @@ class Part:
     index_url: str | None = None
     needs: tuple[Need, ...] = ()
     hashed: bool = True
+    digests: tuple[str, ...] = ()
     manager: Literal["pip", "conda"] = "pip"
     build_string: str | None = None
 

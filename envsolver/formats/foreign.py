@@ -44,6 +44,7 @@ class ForeignPackage:
         line: where it stands, from 1; 0 where that cannot be told.
         filename: of the file that the target would get; empty where the lock does not say.
         sha256: of that file, or None.
+        digests: sha256 of all files that the lock admits, where it does not say which one the target gets.
         url: of that file, or None.
         index_url: of the index, or None.
         needs: names of what it requires.
@@ -57,6 +58,7 @@ class ForeignPackage:
     line: int = 0
     filename: str = ""
     sha256: str | None = None
+    digests: tuple[str, ...] = ()
     url: str | None = None
     index_url: str | None = None
     needs: tuple[Name, ...] = ()

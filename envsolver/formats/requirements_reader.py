@@ -59,7 +59,7 @@ def loads(text: str, path: str, target: Target) -> ForeignLock:
             if found := _INDEX.match(entry.text):
                 index = found[1]
             continue
-        head, options = _split(entry.text)
+        head, hashes = _split(entry.text)
         try:
             requirement = Requirement(head)
         except InvalidRequirement as error:
@@ -71,7 +71,7 @@ def loads(text: str, path: str, target: Target) -> ForeignLock:
         ):
             continue
         name = normalize_name(requirement.name)
-        package = _package(requirement, name, entry, options, index)
+        package = _package(requirement, name, entry, hashes, index)
         if package is None:
             unpinned.append(f"{path}:{entry.line}: {head}")
             continue
@@ -109,15 +109,16 @@ def _entries(text: str) -> Iterator[_Entry]:
         yield current
 
 
-def _split(text: str) -> tuple[str, dict[str, str]]:
+def _split(text: str) -> tuple[str, tuple[str, ...]]:
+    """Return the requirement on a line, and the hashes behind it."""
     found = _OPTION.search(text)
     if found is None:
-        return text, {}
-    return text[: found.start()].strip(), {name: value or "" for name, value in _OPTION.findall(text)}
+        return text, ()
+    return text[: found.start()].strip(), tuple(value for name, value in _OPTION.findall(text) if name == "hash")
 
 
 def _package(
-    requirement: Requirement, name: Name, entry: _Entry, options: dict[str, str], index: str | None
+    requirement: Requirement, name: Name, entry: _Entry, hashes: tuple[str, ...], index: str | None
 ) -> ForeignPackage | None:
     filename, version = "", None
     if requirement.url is not None:
@@ -140,14 +141,19 @@ def _package(
     if version is None:
         return None
     source = next((comment[5:].strip() for comment in entry.comments if comment.startswith("from ")), None)
+    if fragment := re.search(r"#sha256=([0-9a-f]{64})", requirement.url or ""):
+        hashes = (*hashes, f"sha256:{fragment[1]}")
+    digests = tuple(text.removeprefix("sha256:") for text in hashes if text.startswith("sha256:"))
     return ForeignPackage(
         name=name,
         version=version,
         line=entry.line,
         filename=filename,
+        sha256=digests[0] if len(digests) == 1 else None,
+        digests=digests,
         url=requirement.url,
         index_url=source or index,
-        hashed="hash" in options or "#sha256=" in (requirement.url or ""),
+        hashed=bool(hashes),
     )
 
 
