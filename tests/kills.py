@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from tests.support.index_server import IndexServer
 
-__all__ = ["Kill", "kills"]
+__all__ = ["MORTAL", "Kill", "kills"]
 
-_MORTAL = """
+MORTAL = """
 import os, signal, sys
 moment, steps = int(sys.argv.pop(1)), 0
 CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.truncate", "os.link", "socket.connect"}
@@ -133,7 +133,7 @@ def _run(stage: Stage, moment: int) -> int | None:
         RuntimeError: it ended in another way.
     """
     done = subprocess.run(
-        [sys.executable, "-c", _MORTAL, str(moment), "lock", "train", "--upgrade"],
+        [sys.executable, "-c", MORTAL, str(moment), "lock", "train", "--upgrade"],
         cwd=stage.root,
         env={**os.environ, **stage.environ},
         stdin=subprocess.DEVNULL,

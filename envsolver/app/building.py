@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from envsolver.app.lockfile import read_lock
 from envsolver.app.timing import Stopwatch
-from envsolver.build.assemble import Content, assemble, beside, check_prefix, put
+from envsolver.build.assemble import Content, Way, assemble, beside, check_prefix, plan, put
 from envsolver.build.interpreter import find_interpreter, machine_platform, probe
 from envsolver.build.stock import Stocked, fill, look
 from envsolver.build.store import Store
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from envsolver.lock.model import Lock, LockedTarget, Pin
     from envsolver.model.ports import Progress
 
-__all__ = ["BuildOptions", "Built", "build"]
+__all__ = ["BuildOptions", "Built", "Maker", "build"]
 
 _TURNS = 3
 """So often the store may be emptied under a build's feet before it gives up."""
@@ -44,6 +44,8 @@ class BuildOptions:
         python: interpreter to use; None to look for one.
         bytecode: whether to compile it.
         mode: how files get from the store into the prefix.
+        record: write the tree digest into the lock.
+        twice: build once more elsewhere, from an empty store and in other surroundings, and compare.
         offline: use the store, the cache and local files only.
     """
 
@@ -53,6 +55,8 @@ class BuildOptions:
     python: Path | None = None
     bytecode: bool = True
     mode: LinkMode = "auto"
+    record: bool = False
+    twice: bool = False
     offline: bool = False
 
 
@@ -65,6 +69,7 @@ class Built:
         interpreter: that it runs on.
         manifest: what it holds.
         stocked: what had to be fetched, unpacked and compiled for it.
+        written: files of the lock that were written.
         notes: for the user.
         timings: seconds by stage.
     """
@@ -73,6 +78,7 @@ class Built:
     interpreter: Interpreter
     manifest: Manifest
     stocked: Stocked
+    written: tuple[Path, ...]
     notes: tuple[str, ...]
     timings: tuple[tuple[str, float], ...]
 
@@ -95,7 +101,10 @@ def build(project: Project, environment: Environment, options: BuildOptions, pro
         FileError: there is no lock, or something cannot be written.
         ArtefactError: a file is not what the lock says, or not safe to install.
         NetworkError: a file cannot be had.
+        CheckFailedError: the tree is another one than the lock records, or than the second build made.
     """
+    from envsolver.app.proving import prove, record_tree
+
     stopwatch = Stopwatch()
     with stopwatch.stage("lock"):
         lock = read_lock(project, environment)
@@ -108,29 +117,36 @@ def build(project: Project, environment: Environment, options: BuildOptions, pro
         interpreter = choose_interpreter(lock, options.python)
     notes = _patch_note(lock, interpreter)
     store = Store(default_cache_root(os.environ, Path.home()), f"{interpreter.tag}-{target.platform}")
-    maker = _Maker(project, environment, lock, target, options, interpreter, store, progress, stopwatch)
+    maker = Maker(project, environment, lock, target, options, interpreter, store, progress, stopwatch)
     try:
         store.sweep()
         with beside(prefix) as folder:
             manifest, more = maker.make(folder / "tree", pins)
+            prove(maker, folder, manifest)
             with stopwatch.stage("rename"):
                 put(folder / "tree", prefix)
     except OSError as error:
         name = os.fsdecode(error.filename) if error.filename else str(store.folder)
         reason = (error.strerror or str(error)).lower()
         raise FileError(f"{name}: {reason}", hint=f"{prefix} is as it was before") from error
+    written: tuple[Path, ...] = ()
+    if options.record:
+        written, before = record_tree(project, environment, lock, target, manifest)
+        if before is not None:
+            more = (*more, f"the lock recorded another tree before: {before}")
     return Built(
         prefix=prefix,
         interpreter=interpreter,
         manifest=manifest,
         stocked=maker.stocked,
+        written=written,
         notes=(*notes, *more),
         timings=stopwatch.seconds(),
     )
 
 
 @dataclass(slots=True)
-class _Maker:
+class Maker:
     """One build, from what is known to a filled folder."""
 
     project: Project
@@ -155,22 +171,26 @@ class _Maker:
                 with self.stopwatch.stage("link"):
                     self.progress.stage("linking")
                     folder.mkdir()
-                    return assemble(
-                        folder,
-                        _contents(pins, shelves),
-                        self.interpreter,
-                        environment=self.lock.name,
-                        platform=self.target.platform,
-                        groups=sorted(set(self.options.groups)),
-                        bytecode=self.options.bytecode,
-                        mode=self.options.mode,
-                    )
+                    planned = plan(contents_of(pins, shelves), self.way)
+                    notes = assemble(folder, planned, self.interpreter, self.options.mode)
+                    return planned.manifest, (*planned.notes, *notes)
             except FileNotFoundError:
                 # Somebody has emptied the store: what is missing comes once more.
                 if turn == _TURNS:
                     raise
                 shutil.rmtree(folder, ignore_errors=True)
         raise AssertionError  # the last turn returns or raises
+
+    @property
+    def way(self) -> Way:
+        """How it is built."""
+        return Way(
+            environment=self.lock.name,
+            platform=self.target.platform,
+            python=self.interpreter.minor,
+            groups=self.options.groups,
+            bytecode=self.options.bytecode,
+        )
 
     def _shelves(self, pins: Sequence[Pin]) -> Mapping[str, Shelf]:
         found = look(self.store, pins, bytecode=self.options.bytecode)
@@ -248,7 +268,7 @@ def _patch_note(lock: Lock, interpreter: Interpreter) -> tuple[str, ...]:
     return (f"the lock was made for CPython {lock.python}; {here}",)
 
 
-def _contents(pins: Sequence[Pin], shelves: Mapping[str, Shelf]) -> list[Content]:
+def contents_of(pins: Sequence[Pin], shelves: Mapping[str, Shelf]) -> list[Content]:
     contents = []
     for pin in pins:
         shelf = shelves.get(pin.file.sha256 or "")

@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from envsolver.build.layout import Layout
-from envsolver.build.manifest import MANIFEST, PYTHON, Entry, Manifest, Part, dumps, link_entry, normal_config
+from envsolver.build.manifest import MANIFEST, PYTHON, Entry, Manifest, Part, dumps, link_entry
 from envsolver.build.scratch import scratch, sweep
 from envsolver.build.unpack import FILE_TIME
 from envsolver.model.errors import ArtefactError, UsageError
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from envsolver.build.interpreter import Interpreter
     from envsolver.build.stock import Shelf
 
-__all__ = ["Content", "LinkMode", "assemble", "beside", "check_prefix", "put"]
+__all__ = ["Content", "LinkMode", "Plan", "Way", "assemble", "beside", "check_prefix", "plan", "put"]
 
 LinkMode: TypeAlias = Literal["auto", "copy"]
 _FICLONE = 0x40049409
@@ -85,63 +85,92 @@ def put(folder: Path, prefix: Path) -> None:
             raise
 
 
-def assemble(
-    folder: Path,
-    contents: Sequence[Content],
-    interpreter: Interpreter,
-    *,
-    environment: str,
-    platform: str,
-    groups: Sequence[str],
-    bytecode: bool,
-    mode: LinkMode = "auto",
-) -> tuple[Manifest, tuple[str, ...]]:
-    """Fill an empty folder with an environment.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How an environment is built, beside what it is made of.
+
+    Attributes:
+        environment: its name.
+        platform: of the lock.
+        python: minor version.
+        groups: that it has beside the base.
+        bytecode: whether it is compiled.
+    """
+
+    environment: str
+    platform: str
+    python: str
+    groups: tuple[str, ...]
+    bytecode: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is to be linked into an environment, and the manifest that follows from it.
+
+    Attributes:
+        manifest: of the whole.
+        trees: folder of the store and the files of it that are taken.
+        notes: for the user.
+    """
+
+    manifest: Manifest
+    trees: tuple[tuple[Content, Path, tuple[Entry, ...]], ...]
+    notes: tuple[str, ...]
+
+
+def plan(contents: Sequence[Content], way: Way) -> Plan:
+    """Decide what an environment will hold. Nothing is written, or read from the store.
+
+    Args:
+        contents: the packages; where two bring one file, that of the later name stays.
+        way: how it is built.
+    """
+    contents = sorted(contents, key=lambda content: content.name)
+    kept, notes = _kept(contents)
+    trees: list[tuple[Content, Path, tuple[Entry, ...]]] = []
+    parts = [Part(name="", version="", sha256="", entries=_own_entries(way.python))]
+    for content, (wheel, compiled) in zip(contents, kept, strict=True):
+        trees.append((content, content.shelf.wheel.folder, tuple(wheel)))
+        if content.shelf.bytecode is not None:
+            trees.append((content, content.shelf.bytecode.folder, tuple(compiled)))
+        entries = tuple(sorted(wheel + compiled))
+        parts.append(Part(name=content.name, version=content.version, sha256=content.sha256, entries=entries))
+    manifest = Manifest(
+        environment=way.environment,
+        platform=way.platform,
+        python=way.python,
+        groups=tuple(sorted(set(way.groups))),
+        bytecode=way.bytecode,
+        parts=tuple(parts),
+    )
+    return Plan(manifest=manifest, trees=tuple(trees), notes=tuple(notes))
+
+
+def assemble(folder: Path, planned: Plan, interpreter: Interpreter, mode: LinkMode = "auto") -> tuple[str, ...]:
+    """Fill an empty folder with an environment; return notes for the user.
 
     Args:
         folder: to fill.
-        contents: the packages; where two bring one file, that of the later name stays.
+        planned: what with.
         interpreter: that it is for.
-        environment: its name.
-        platform: of the lock.
-        groups: that it has beside the base.
-        bytecode: whether it is compiled.
         mode: ``auto``: hard links where the file system can; ``copy``: files of its own.
-
-    Returns:
-        The manifest, and notes for the user.
 
     Raises:
         ArtefactError: two packages need one path as file and as folder.
         FileNotFoundError: the store was emptied meanwhile.
         OSError: something cannot be written.
     """
-    contents = sorted(contents, key=lambda content: content.name)
-    kept, notes = _kept(contents)
     linker = _Linker(folder, mode)
-    for content, (wheel, compiled) in zip(contents, kept, strict=True):
-        linker.link(content, content.shelf.wheel.folder, wheel)
-        if content.shelf.bytecode is not None:
-            linker.link(content, content.shelf.bytecode.folder, compiled)
-    own = _own_files(folder, interpreter)
-    parts = [
-        Part(name=content.name, version=content.version, sha256=content.sha256, entries=tuple(sorted(wheel + compiled)))
-        for content, (wheel, compiled) in zip(contents, kept, strict=True)
-    ]
-    manifest = Manifest(
-        environment=environment,
-        platform=platform,
-        python=interpreter.minor,
-        groups=tuple(sorted(groups)),
-        bytecode=bytecode,
-        parts=(Part(name="", version="", sha256="", entries=own), *parts),
-    )
+    for content, source, entries in planned.trees:
+        linker.link(content, source, entries)
+    _write_own(folder, interpreter)
     path = folder / MANIFEST
     path.parent.mkdir()
-    path.write_text(dumps(manifest), encoding="utf-8")
+    path.write_text(dumps(planned.manifest), encoding="utf-8")
     if linker.copied and mode == "auto":
-        notes.append("the store lies on another file system than the environment, so files were copied, not linked")
-    return manifest, tuple(notes)
+        return ("the store lies on another file system than the environment, so files were copied, not linked",)
+    return ()
 
 
 def _kept(contents: Sequence[Content]) -> tuple[list[tuple[list[Entry], list[Entry]]], list[str]]:
@@ -233,21 +262,28 @@ def _copy(source: str, target: str, mode: int) -> None:
     os.utime(target, (FILE_TIME, FILE_TIME))
 
 
-def _own_files(folder: Path, interpreter: Interpreter) -> tuple[Entry, ...]:
+def _config(home: str) -> bytes:
+    return f"home = {home}\ninclude-system-site-packages = false\n".encode()
+
+
+def _own_entries(minor: str) -> tuple[Entry, ...]:
+    config = _config(PYTHON)
+    return (
+        link_entry("bin/python", PYTHON),
+        link_entry("bin/python3", "python"),
+        link_entry(f"bin/python{minor}", "python"),
+        Entry("pyvenv.cfg", "644", sha256(config).hexdigest(), len(config)),
+    )
+
+
+def _write_own(folder: Path, interpreter: Interpreter) -> None:
     """Write what makes a prefix an environment: its configuration, and the links to the interpreter."""
-    config = f"home = {interpreter.path.parent}\ninclude-system-site-packages = false\n".encode()
     path = folder / "pyvenv.cfg"
-    path.write_bytes(config)
+    path.write_bytes(_config(str(interpreter.path.parent)))
     path.chmod(0o644)
     os.utime(path, (FILE_TIME, FILE_TIME))
+    (folder / Layout(interpreter.minor).site_packages).mkdir(parents=True, exist_ok=True)
     (folder / "bin").mkdir(exist_ok=True)
     (folder / "bin" / "python").symlink_to(interpreter.path)
-    entries = [
-        Entry("pyvenv.cfg", "644", sha256(normal_config(config)).hexdigest(), len(normal_config(config))),
-        link_entry("bin/python", PYTHON),
-    ]
     for name in ("python3", f"python{interpreter.minor}"):
         (folder / "bin" / name).symlink_to("python")
-        entries.append(link_entry(f"bin/{name}", "python"))
-    (folder / Layout(interpreter.minor).site_packages).mkdir(parents=True, exist_ok=True)
-    return tuple(sorted(entries))

@@ -41,6 +41,12 @@ def canonical(lock: Lock) -> Lock:
             sorted((replace(bound, targets=scope(bound.targets, names)) for bound in lock.bounds), key=bound_key)
         ),
         rules=tuple(sorted((_rule(rule, names) for rule in lock.rules), key=lambda rule: rule.id)),
+        trees=tuple(
+            sorted(
+                (replace(tree, groups=tuple(sorted(tree.groups))) for tree in lock.trees),
+                key=lambda tree: (tree.target, tree.groups, not tree.bytecode),
+            )
+        ),
     )
 
 

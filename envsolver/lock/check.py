@@ -30,6 +30,7 @@ _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*")
 _URL = re.compile(r"[^\s\x00-\x1f\x7f]+")
 _GROUP = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")  # PEP 735
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_TREE = re.compile(r"sha256:[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{40,64}")
 _FILENAME = re.compile(r"[A-Za-z0-9][^/\\:*?\"<>|\x00-\x1f\x7f-\U0010ffff]*")
 _PATH = re.compile(r"/(?!/)[\x21-\x7e]*")
@@ -81,9 +82,20 @@ def _value_defects(lock: Lock) -> Iterator[Defect]:
     for at, bound in enumerate(lock.bounds):
         for path, message in _bound_defects(lock, bound):
             yield ("bound", at, *path), message
+    yield from _tree_defects(lock)
     for at, package in enumerate(lock.packages):
         for path, message in _package_defects(lock, package):
             yield ("package", at, *path), message
+
+
+def _tree_defects(lock: Lock) -> Iterator[Defect]:
+    targets = [target.name for target in lock.targets]
+    ways = [f"{tree.target} {' '.join(sorted(tree.groups))} {tree.bytecode}" for tree in lock.trees]
+    yield from _repeated(("tree",), ways)
+    for at, tree in enumerate(lock.trees):
+        yield from _foreign(("tree", at, "target"), [tree.target], targets, "target of the lock")
+        yield from _foreign(("tree", at, "groups"), tree.groups, lock.groups, "group of the lock")
+        yield from _shape(("tree", at, "digest"), tree.digest, _TREE, "sha256: and 64 hex digits")
 
 
 def _target_defects(lock: Lock) -> Iterator[Defect]:

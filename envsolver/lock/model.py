@@ -36,6 +36,7 @@ __all__ = [
     "LockedPackage",
     "LockedRoot",
     "LockedTarget",
+    "LockedTree",
     "MetadataClaim",
     "Pin",
 ]
@@ -221,6 +222,23 @@ class LockedPackage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LockedTree:
+    """The digest of an environment that was built, which every further build has to yield.
+
+    Attributes:
+        target: name of the target that it is of.
+        digest: ``sha256:…`` of its files.
+        groups: those installed beside the base, sorted.
+        bytecode: whether modules are compiled in it.
+    """
+
+    target: str
+    digest: str
+    groups: tuple[str, ...] = ()
+    bytecode: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pin:
     """One line of an installation: the package, the file for the target, the extras that are active."""
 
@@ -253,6 +271,7 @@ class Lock:
         knowledge: version of the knowledge that the rules came from, or None.
         bounds: implied bounds that hold something back or gave way, sorted.
         rules: those that took part and those that the spec ignores, sorted by id.
+        trees: digests of environments that were built, sorted; at most one for each way to build.
     """
 
     name: str
@@ -267,6 +286,7 @@ class Lock:
     knowledge: str | None = None
     bounds: tuple[LockedBound, ...] = ()
     rules: tuple[LockedRule, ...] = ()
+    trees: tuple[LockedTree, ...] = ()
 
     @property
     def platforms(self) -> tuple[str, ...]:

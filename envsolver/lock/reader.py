@@ -20,6 +20,7 @@ from envsolver.lock.model import (
     LockedPackage,
     LockedRoot,
     LockedTarget,
+    LockedTree,
 )
 from envsolver.lock.places import line_of
 from envsolver.model.candidate import Name
@@ -196,6 +197,7 @@ def _lock(table: _Table) -> Lock:
         knowledge=table.optional("knowledge"),
         bounds=tuple(_bound(bound) for bound in table.tables("bound")),
         rules=tuple(_rule(rule) for rule in table.tables("rule")),
+        trees=tuple(_tree(tree) for tree in table.tables("tree")),
     )
     table.finish()
     return lock
@@ -287,6 +289,17 @@ def _rule(table: _Table) -> LockedRule:
     )
     table.finish()
     return rule
+
+
+def _tree(table: _Table) -> LockedTree:
+    tree = LockedTree(
+        target=table.text("target"),
+        groups=table.strings("groups"),
+        bytecode=not table.flag("no-bytecode"),
+        digest=table.text("digest"),
+    )
+    table.finish()
+    return tree
 
 
 def _effect(table: _Table) -> LockedEffect:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from envsolver.lock.knowledge import LockedBound, LockedEffect, LockedRule
-    from envsolver.lock.model import Dependency, Lock, LockedFile, LockedPackage, LockedRoot
+    from envsolver.lock.model import Dependency, Lock, LockedFile, LockedPackage, LockedRoot, LockedTree
 
 __all__ = ["HIDDEN", "dumps", "toml_string"]
 
@@ -47,7 +47,7 @@ def dumps(lock: Lock) -> str:
         "# The lock of an environment: exactly what it installs, from which bytes, and why. Written by envsolver.",
         f"# Change the spec, not this file; then run: {command}",
         "# docs/lock.md of envsolver explains every key.",
-        f"lock-version = {toml_string('.'.join(map(str, LOCK_VERSION)))}",
+        f"lock-version = {toml_string('.'.join(map(str, _version(lock))))}",
         f"name = {toml_string(lock.name)}",
         f"inputs-digest = {toml_string(lock.inputs_digest)}",
         f"python = {toml_string(lock.python)}",
@@ -67,9 +67,16 @@ def dumps(lock: Lock) -> str:
         lines += _rule(rule)
     for bound in lock.bounds:
         lines += _bound(bound)
+    for tree in lock.trees:
+        lines += _tree(tree)
     for package in lock.packages:
         lines += _package(package)
     return "\n".join([*lines, ""])
+
+
+def _version(lock: Lock) -> tuple[int, int]:
+    """Return the oldest version that has what the lock needs: what nobody uses changes no file."""
+    return LOCK_VERSION if lock.trees else (1, 1)
 
 
 def toml_string(text: str) -> str:
@@ -112,6 +119,15 @@ def _bound(bound: LockedBound) -> Iterator[str]:
     if bound.gave_way:
         yield "gave-way = true"
     yield from _strings("targets", bound.targets)
+
+
+def _tree(tree: LockedTree) -> Iterator[str]:
+    yield from ("", "[[tree]]")
+    yield f"target = {toml_string(tree.target)}"
+    yield from _strings("groups", tree.groups)
+    if not tree.bytecode:
+        yield "no-bytecode = true"
+    yield f"digest = {toml_string(tree.digest)}"
 
 
 def _package(package: LockedPackage) -> Iterator[str]:

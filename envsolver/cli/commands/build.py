@@ -37,6 +37,8 @@ __all__ = ["build"]
     help="The interpreter; by default one of uv's, pyenv's or the PATH with the minor version of the lock.",
 )
 @click.option("--no-bytecode", is_flag=True, help="Do not compile modules.")
+@click.option("--record", is_flag=True, help="Write the tree digest into the lock; later builds must yield it.")
+@click.option("--twice", is_flag=True, help="Build once more, elsewhere and from an empty store, and compare.")
 @click.option("--copy", is_flag=True, help="Give the environment files of its own, not links into the store.")
 def build(
     ui: Ui,
@@ -47,11 +49,14 @@ def build(
     platform: str | None,
     python: Path | None,
     no_bytecode: bool,
+    record: bool,
+    twice: bool,
     copy: bool,
 ) -> None:
     """Build the environment of a lock.
 
-    The same lock gives the same files, wherever and whenever it is built: the tree digest that is printed says so.
+    The same lock gives the same files, wherever and whenever it is built: the tree digest that is printed says so. A
+    lock that records a digest fails a build that does not yield it.
     """
     from envsolver.app.building import BuildOptions
     from envsolver.app.building import build as run
@@ -65,6 +70,8 @@ def build(
         python=python,
         bytecode=not no_bytecode,
         mode="copy" if copy else "auto",
+        record=record,
+        twice=twice,
         offline=ui.common.offline,
     )
     with ui.progress() as progress:
@@ -86,6 +93,8 @@ def _report(ui: Ui, built: Built) -> None:
     )
     if built.stocked.received:
         ui.say(f"downloaded {size(built.stocked.received)}")
+    for path in built.written:
+        ui.wrote(path, changed=True)
     ui.detail(", ".join(f"{stage} {duration(seconds)}" for stage, seconds in built.timings))
     ui.out(f"tree {manifest.digest}")
 
@@ -105,5 +114,6 @@ def _document(built: Built) -> dict[str, object]:
         "bytes": built.size,
         "downloaded_bytes": built.stocked.received,
         "tree": manifest.digest,
+        "written": [display_path(path) for path in built.written],
         "timings": dict(built.timings),
     }

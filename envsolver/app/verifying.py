@@ -1,0 +1,168 @@
+"""The use case ``verify``: whether an environment still is what its lock says, file by file."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from envsolver.app.building import chosen_target, contents_of
+from envsolver.app.lockfile import read_lock
+from envsolver.build.assemble import Way, plan
+from envsolver.build.compare import compare, scan
+from envsolver.build.manifest import read_manifest, tree_digest
+from envsolver.build.stock import look
+from envsolver.build.store import Store
+from envsolver.lock.trees import recorded_tree
+from envsolver.model.errors import FileError, UsageError
+from envsolver.sources.cache import default_cache_root
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envsolver.app.project import Environment, Project
+    from envsolver.build.compare import Difference
+    from envsolver.build.manifest import Manifest
+    from envsolver.lock.model import Lock, LockedTarget, Pin
+    from envsolver.model.ports import Progress
+
+__all__ = ["Moved", "Verified", "verify"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """A package of which the environment has another version, or another file, than the lock; None: it has none."""
+
+    name: str
+    built: str | None
+    locked: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """What was found out about an environment.
+
+    Attributes:
+        prefix: absolute.
+        tree: digest of what is there.
+        recorded: digest that the lock records for it, or None.
+        wanted: digest of what should be there.
+        files: how many were read.
+        moved: packages that the lock has otherwise.
+        differences: files that are not as they should be.
+        notes: for the user.
+    """
+
+    prefix: Path
+    tree: str
+    recorded: str | None
+    wanted: str
+    files: int
+    moved: tuple[Moved, ...]
+    differences: tuple[Difference, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether the environment is what the lock says."""
+        return not self.moved and not self.differences and self.tree == (self.recorded or self.wanted)
+
+
+def verify(
+    project: Project, environment: Environment, prefix: Path, groups: Sequence[str] | None, progress: Progress
+) -> Verified:
+    """Read every file of an environment and hold it against the lock.
+
+    What should be there is what the store says that the wheels of the lock are made of; where the store has not got
+    them all, what the environment's own manifest says, which the digest in the lock, if one is recorded, confirms.
+
+    Args:
+        project: of the environment.
+        environment: whose lock it is.
+        prefix: where it lies.
+        groups: that it should have; None: those that it was built with.
+        progress: is told what goes on.
+
+    Raises:
+        UsageError: envsolver did not build it, or not for this environment.
+        FileError: there is no lock, or a file cannot be read.
+    """
+    prefix = prefix.absolute()
+    lock = read_lock(project, environment)
+    built = read_manifest(prefix)
+    if built is None:
+        raise UsageError(
+            f"{prefix} has no manifest that can be read, so there is nothing to compare it with",
+            hint=f"`envsolver build {lock.name} --prefix {prefix}` builds it",
+        )
+    if built.environment != lock.name:
+        raise UsageError(f"{prefix} was built from the lock of {built.environment}, not of {lock.name}")
+    wanted_groups = built.groups if groups is None else tuple(sorted(set(groups)))
+    target = chosen_target(lock, None, wanted_groups)
+    pins = lock.select(target.platform, wanted_groups)
+    moved = _moved(built, pins)
+    # Of an environment that another lock was built into, what can be said is what has changed since.
+    expected, notes = (built, ()) if moved else _expected(lock, target, pins, built)
+    progress.stage("reading files")
+    try:
+        found = scan(prefix)
+    except OSError as error:
+        raise FileError(f"{os.fsdecode(error.filename or prefix)}: {(error.strerror or str(error)).lower()}") from error
+    if not (prefix / "bin" / "python").exists():
+        notes = (*notes, "its interpreter is gone: bin/python leads nowhere")
+    recorded = recorded_tree(lock, target.name, wanted_groups, bytecode=built.bytecode)
+    return Verified(
+        prefix=prefix,
+        tree=tree_digest(found),
+        recorded=recorded,
+        wanted=expected.digest,
+        files=len(found),
+        moved=moved,
+        differences=compare(prefix, found, expected),
+        notes=notes,
+    )
+
+
+def _expected(
+    lock: Lock, target: LockedTarget, pins: Sequence[Pin], built: Manifest
+) -> tuple[Manifest, tuple[str, ...]]:
+    """Return what should be there, from the best witness that there is."""
+    tag = "cp" + built.python.replace(".", "")
+    store = Store(default_cache_root(os.environ, Path.home()), f"{tag}-{target.platform}")
+    wheels = [pin for pin in pins if pin.file.kind == "wheel"]
+    shelves = look(store, wheels, bytecode=built.bytecode)
+    if len(wheels) == len(pins) and all(pin.file.sha256 in shelves for pin in pins):
+        way = Way(
+            environment=lock.name,
+            platform=target.platform,
+            python=built.python,
+            groups=tuple(built.groups),
+            bytecode=built.bytecode,
+        )
+        return plan(contents_of(pins, shelves), way).manifest, ()
+    recorded = recorded_tree(lock, target.name, built.groups, bytecode=built.bytecode)
+    if recorded is None:
+        note = (
+            "compared with its own manifest alone: the store has not all of its wheels, and the lock records no digest"
+        )
+        return built, (note,)
+    return built, ()
+
+
+def _moved(built: Manifest, pins: Sequence[Pin]) -> tuple[Moved, ...]:
+    there = {part.name: part for part in built.parts if part.name}
+    locked = {str(pin.package.name): pin for pin in pins}
+    moved = []
+    for name in sorted(there.keys() | locked.keys()):
+        part, pin = there.get(name), locked.get(name)
+        if part is not None and pin is not None and part.sha256 == pin.file.sha256:
+            continue
+        moved.append(
+            Moved(
+                name=name,
+                built=part.version if part else None,
+                locked=pin.package.version if pin else None,
+            )
+        )
+    return tuple(moved)
