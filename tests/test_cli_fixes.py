@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from envsolver.app.applying import apply_fix
-from envsolver.app.fixing import MOST_SOLVES
+from envsolver.app.fixing import MOST_SOLVES, Found
 from envsolver.app.project import Project
 from envsolver.app.solving import resolve_environment
 from envsolver.model.errors import FileError
-from envsolver.model.fix import Edit, Fix
+from envsolver.model.fix import Addition, Edit, Fix
 from envsolver.model.origin import Origin
 from tests.support.cli import CommandLine, publish
 
@@ -36,10 +36,10 @@ error: these requirements cannot hold together:
     specs/a.yaml:6: torchvision==0.14
     torchvision 0.14 requires torch==1.13.0
 these changes resolve it, each was solved:
-  1. specs/a.yaml:5: torch==1.13.0 instead of torch==1.12.1
-     torch 1.13.0, torchvision 0.14, tool 1.0
-  2. specs/a.yaml:6: torchvision==0.13.1 instead of torchvision==0.14
+  1. specs/a.yaml:6: torchvision==0.13.1 instead of torchvision==0.14
      torchvision 0.13.1, torch 1.12.1, tool 1.0
+  2. specs/a.yaml:5: torch==1.13.0 instead of torch==1.12.1
+     torch 1.13.0, torchvision 0.14, tool 1.0
 hint: `envsolver lock a --apply-fix N` writes one of them into the spec
 """
 
@@ -80,11 +80,29 @@ def test_json_has_them(cli: CommandLine) -> None:
     (entry,) = done.json["environments"]
     first, second = entry["error"]["facts"]["fixes"]
     assert first == {
-        "title": "specs/a.yaml:5: torch==1.13.0 instead of torch==1.12.1",
-        "outcome": "torch 1.13.0, torchvision 0.14, tool 1.0",
-        "edits": [{"origin": {"path": "specs/a.yaml", "line": 5}, "old": "torch==1.12.1", "new": "torch==1.13.0"}],
+        "kind": "move",
+        "title": "specs/a.yaml:6: torchvision==0.13.1 instead of torchvision==0.14",
+        "outcome": "torchvision 0.13.1, torch 1.12.1, tool 1.0",
+        "edits": [
+            {"origin": {"path": "specs/a.yaml", "line": 6}, "old": "torchvision==0.14", "new": "torchvision==0.13.1"}
+        ],
+        "warning": None,
     }
-    assert second["edits"][0]["new"] == "torchvision==0.13.1"
+    assert second["edits"][0]["new"] == "torch==1.13.0"
+    assert entry["error"]["facts"]["untried"] == []
+    assert entry["error"]["facts"]["conflict"][2] == {
+        "kind": "package",
+        "lines": ["torchvision 0.14 requires torch==1.13.0"],
+        "project": "torch",
+        "requirer": "torchvision",
+        "extra": "",
+        "origin": None,
+        "text": None,
+        "group": "",
+        "setting": None,
+        "rule": None,
+        "builds": [],
+    }
     assert done.json["error"]["facts"]["fixes"] == [first, second]
     assert entry["applied_fix"] is None
     assert "fixes" in entry["seconds"]
@@ -126,8 +144,8 @@ def test_offline_from_the_cache(cli: CommandLine, server: IndexServer) -> None:
 def test_what_cannot_be_tried_offline_is_not_suggested(
     cli: CommandLine, server: IndexServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def none(*_: object) -> tuple[Fix, ...]:
-        return ()
+    async def none(*_: object, **__: object) -> Found:
+        return Found(())
 
     with monkeypatch.context() as patch:
         patch.setattr("envsolver.app.relocking.find_fixes", none)
@@ -153,7 +171,7 @@ def test_so_many_solves_and_no_more(cli: CommandLine, server: IndexServer, monke
         solved.append(args)
         return await resolve_environment(*args, **kwargs)
 
-    monkeypatch.setattr("envsolver.app.relocking.resolve_environment", counted)
+    monkeypatch.setattr("envsolver.app.trials.resolve_environment", counted)
     assert cli("lock", "a").status == 3
     assert 0 < len(solved) <= MOST_SOLVES
 
@@ -169,7 +187,7 @@ def test_of_several_environments_each_has_its_own(cli: CommandLine) -> None:
 
 
 def test_a_fix_is_written_where_it_belongs_and_nothing_else_changes(cli: CommandLine) -> None:
-    done = cli("lock", "a", "--apply-fix", "2")
+    done = cli("lock", "a", "--apply-fix", "1")
     assert done.status == 0, done.err
     assert done.err.splitlines()[:4] == [
         "fixed specs/a.yaml:6: torchvision==0.13.1 instead of torchvision==0.14",
@@ -183,13 +201,13 @@ def test_a_fix_is_written_where_it_belongs_and_nothing_else_changes(cli: Command
 
 
 def test_the_other_one_keeps_the_comment(cli: CommandLine) -> None:
-    assert cli("lock", "a", "--apply-fix", "1", "--quiet").status == 0
+    assert cli("lock", "a", "--apply-fix", "2", "--quiet").status == 0
     spec = (cli.root / "specs" / "a.yaml").read_text(encoding="utf-8")
     assert spec == SPEC.replace("torch==1.12.1 ", "torch==1.13.0 ")
 
 
 def test_what_was_applied_is_in_the_json(cli: CommandLine) -> None:
-    (entry,) = cli("lock", "a", "--apply-fix", "2", "--json").json["environments"]
+    (entry,) = cli("lock", "a", "--apply-fix", "1", "--json").json["environments"]
     assert entry["status"] == "written"
     assert entry["applied_fix"]["edits"][0]["new"] == "torchvision==0.13.1"
     assert entry["written"] == ["specs/a.yaml", "locks/a.requirements.txt", "locks/a.lock.toml"]
@@ -201,10 +219,10 @@ def test_the_line_may_stand_in_a_base_or_in_a_project(cli: CommandLine) -> None:
     project = cli.root / "pyproject.toml"
     text = '[project]\nname = "x"\ndependencies = [\n  "torchvision==0.14", # pictures\n]\n'
     project.write_text(text, encoding="utf-8")
-    assert cli("lock", "a", "--apply-fix", "2").status == 0
+    assert cli("lock", "a", "--apply-fix", "1").status == 0
     assert project.read_text(encoding="utf-8") == text.replace("0.14", "0.13.1")
     project.write_text(text, encoding="utf-8")
-    assert cli("lock", "a", "--apply-fix", "1").status == 0
+    assert cli("lock", "a", "--apply-fix", "2").status == 0
     assert "torch==1.13.0 " in (cli.root / "specs" / "_base.yaml").read_text(encoding="utf-8")
 
 
@@ -218,28 +236,103 @@ def test_a_number_that_is_none(cli: CommandLine, number: str, said: str) -> None
 
 def test_with_nothing_to_fix_it_locks_and_says_so(cli: CommandLine) -> None:
     cli.spec("a", SPEC.replace("0.14", "0.13.1"))
-    done = cli("lock", "a", "--apply-fix", "1")
+    done = cli("lock", "a", "--apply-fix", "2")
     assert done.status == 0
     assert "note: there was nothing to fix" in done.said
-    done = cli("lock", "a", "--apply-fix", "1")
+    done = cli("lock", "a", "--apply-fix", "2")
     assert done.err == "a is up to date\nnote: there was nothing to fix\n"
 
 
 def test_it_takes_one_environment_and_no_check(cli: CommandLine) -> None:
     cli.spec("b", SPEC)
     for arguments in (["--all"], ["a", "b"], ["a", "--check"]):
-        assert cli("lock", *arguments, "--apply-fix", "1").status == 2
+        assert cli("lock", *arguments, "--apply-fix", "2").status == 2
     assert "specs/a.yaml" in cli.files()
 
 
 def test_a_line_that_cannot_be_changed_alone_is_left_to_the_user(cli: CommandLine) -> None:
     text = SPEC.replace("  - torch==1.12.1     # the one that was tested", "  - &torch torch==1.12.1")
     cli.spec("a", text)
-    done = cli("lock", "a", "--apply-fix", "1")
+    done = cli("lock", "a", "--apply-fix", "2")
     assert done.status == 4
     assert "specs/a.yaml:5: 'torch==1.12.1' stands there nowhere" in done.said
     assert "hint: change it by hand: torch==1.13.0 instead of torch==1.12.1" in done.said
     assert (cli.root / "specs" / "a.yaml").read_text(encoding="utf-8") == text
+
+
+# Added
+
+
+GROUPS = """\
+python: "3.11"   # the newest that both know
+platforms: [linux-64]
+pip: [tool]
+groups:
+  old:
+    - torch==1.12.1
+  new: [torchvision==0.14]
+"""
+
+
+def test_groups_that_clash_are_named_and_can_be_solved_apart(cli: CommandLine) -> None:
+    cli.spec("a", GROUPS)
+    done = cli("lock", "a")
+    assert done.status == 3
+    assert done.err.splitlines()[1:3] == [
+        "    specs/a.yaml:6: torch==1.12.1 (group old)",
+        "    specs/a.yaml:7: torchvision==0.14 (group new)",
+    ]
+    fixes = cli("lock", "a", "--json").json["error"]["facts"]["fixes"]
+    number = [fix["kind"] for fix in fixes].index("exclusive") + 1
+    assert fixes[number - 1] == {
+        "kind": "exclusive",
+        "title": "specs/a.yaml: exclusive: [old, new]: these groups are solved apart",
+        "outcome": "torch 1.12.1, torchvision 0.14, tool 1.0",
+        "edits": [{"origin": {"path": "specs/a.yaml", "line": 0}, "content": {"exclusive": [["old", "new"]]}}],
+        "warning": "they can then not be installed together",
+    }
+    assert cli("lock", "a", "--apply-fix", str(number)).status == 0
+    assert (cli.root / "specs" / "a.yaml").read_text(encoding="utf-8") == GROUPS + "exclusive:\n  - [old, new]\n"
+    assert cli("lock", "a", "--check").status == 0
+
+
+def test_groups_are_not_said_to_go_apart_where_that_does_not_help(cli: CommandLine) -> None:
+    cli.spec("a", GROUPS.replace("[tool]", "[torch<1.13]"))
+    done = cli("lock", "a", "--json")
+    assert done.status == 3
+    assert "exclusive" not in [fix["kind"] for fix in done.json["error"]["facts"]["fixes"]]
+
+
+def test_a_rule_that_a_fix_ignores_asks_for_its_reason_until_there_is_one(
+    cli: CommandLine, server: IndexServer
+) -> None:
+    publish(server, "numpy", "2.0")
+    cli.spec("a", SPEC.replace("tool", "numpy==2.0").replace("0.14", "0.13.1"))
+    fixes = cli("lock", "a", "--json").json["error"]["facts"]["fixes"]
+    number = [fix["kind"] for fix in fixes].index("ignore-rule") + 1
+    assert fixes[number - 1]["warning"] == "what the rule keeps away: RuntimeError: Numpy is not available"
+    done = cli("lock", "a", "--apply-fix", str(number))
+    assert done.status == 0, done.err
+    assert "note: specs/a.yaml:10: rule TORCH-NUMPY2 is ignored: write the reason there" in done.err
+    written = (cli.root / "specs" / "a.yaml").read_text(encoding="utf-8")
+    assert written.endswith(
+        "rules:\n  ignore:\n    - id: TORCH-NUMPY2\n      reason: not given yet, say here why this rule does not hold\n"
+    )
+    cli.spec("a", written.replace("not given yet, say here why this rule does not hold", "we never call it"))
+    assert "write the reason" not in cli("lock", "a").err
+
+
+def test_a_fix_that_cannot_be_added_is_told_in_words(cli: CommandLine) -> None:
+    cli.spec("a", GROUPS + "exclusive: &none []\n")
+    fix = Fix(
+        kind="exclusive",
+        title="t",
+        outcome="o",
+        edits=(Addition(origin=Origin("specs/a.yaml"), content={"exclusive": {"old": "new"}}),),
+    )
+    with pytest.raises(FileError) as caught:
+        apply_fix(Project(root=cli.root.resolve()), fix)
+    assert caught.value.hint == 'add it by hand: {"exclusive": {"old": "new"}}'
 
 
 # The files
@@ -247,7 +340,10 @@ def test_a_line_that_cannot_be_changed_alone_is_left_to_the_user(cli: CommandLin
 
 def a_fix(*edits: tuple[str, int, str, str | None]) -> Fix:
     return Fix(
-        title="t", outcome="o", edits=tuple(Edit(origin=Origin(p, n), old=old, new=new) for p, n, old, new in edits)
+        kind="move",
+        title="t",
+        outcome="o",
+        edits=tuple(Edit(origin=Origin(p, n), old=old, new=new) for p, n, old, new in edits),
     )
 
 

@@ -116,7 +116,7 @@ def test_two_builds_that_nobody_chose_are_told_why_they_clash(source: MemorySour
     assert failure(asked(gpu(), "torch", "cupy-cuda12x"), source) == [
         "specs/x.yaml:5: torch",
         "specs/x.yaml:6: cupy-cuda12x",
-        "cupy-cuda12x 12.0.0 is built for CUDA 12 (its name)",
+        "cupy-cuda12x 12.0.0 is built for CUDA 12 (by its name)",
         "torch 1.12.1 is built for CUDA 10.2 (on PyPI: torch/version.py in the wheel)",
         "torch 1.13.1 is built for CUDA 11.7 (on PyPI: torch/version.py in the wheel)",
         "what runs in one process has to be built for the same major version",

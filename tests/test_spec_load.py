@@ -517,6 +517,12 @@ def test_contradictory_pins(tmp_path: Path, requirements: list[str], *, contradi
     assert message.endswith("in specs/env.yaml:4 (keep one of them)")
 
 
+def test_groups_that_contradict_each_other_can_be_declared_exclusive(tmp_path: Path) -> None:
+    write_specs(tmp_path, env="python: 3.9\nplatforms: [linux-64]\ngroups:\n  old: [a==1]\n  new: [a==2]\n")
+    (message,) = messages(tmp_path)
+    assert message.endswith("(keep one of them, or add 'exclusive: [[old, new]]')")
+
+
 def test_exclusive_groups_may_contradict_each_other(tmp_path: Path) -> None:
     groups = "groups: {old: [a==1], new: [a==2]}\n"
     write_specs(tmp_path, env=f"{MINIMAL}{groups}", apart=f"{MINIMAL}{groups}exclusive: [[old, new]]\n")

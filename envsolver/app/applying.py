@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from envsolver.app.files import read_text, write_together
 from envsolver.app.locking import lock
 from envsolver.model.errors import FileError, NoSolutionError, UsageError
+from envsolver.model.fix import Addition
 from envsolver.spec.edit import NotFoundError, edit_toml, edit_yaml
+from envsolver.spec.insert import add_yaml
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +66,7 @@ def apply_fix(project: Project, fix: Fix) -> tuple[Path, ...]:
         FileError: a file cannot be read or written, lies outside the project, or has not the text where it should be.
     """
     texts: dict[Path, str] = {}
-    # From the bottom up, so that a line taken out moves none that is still to be changed.
+    # From the bottom up, so that a line taken out moves none that is still to be changed; what is added comes last.
     for edit in sorted(fix.edits, key=lambda edit: edit.origin, reverse=True):
         path = (project.root / edit.origin.path).resolve()
         if not path.is_relative_to(project.root):
@@ -76,7 +78,12 @@ def apply_fix(project: Project, fix: Fix) -> tuple[Path, ...]:
     return write_together({path: text.encode("utf-8") for path, text in texts.items()})
 
 
-def _edited(text: str, edit: Edit) -> str:
+def _edited(text: str, edit: Edit | Addition) -> str:
+    if isinstance(edit, Addition):
+        try:
+            return add_yaml(text, edit.content)
+        except NotFoundError as error:
+            raise FileError(f"{edit.origin}: {error}", hint=_by_hand(edit)) from error
     change = edit_toml if edit.origin.path.endswith(".toml") else edit_yaml
     try:
         return change(text, edit.origin.line, edit.old, edit.new)
@@ -84,5 +91,9 @@ def _edited(text: str, edit: Edit) -> str:
         raise FileError(f"{edit.origin}: {error}", hint=_by_hand(edit)) from error
 
 
-def _by_hand(edit: Edit) -> str:
+def _by_hand(edit: Edit | Addition) -> str:
+    if isinstance(edit, Addition):
+        import json
+
+        return f"add it by hand: {json.dumps(edit.content, ensure_ascii=False)}"
     return f"change it by hand: {f'{edit.new} instead of {edit.old}' if edit.new else f'without {edit.old}'}"

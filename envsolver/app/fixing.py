@@ -1,39 +1,115 @@
 """Fixes for a spec without a solution: each one solved to the end before it is suggested.
 
-The lines of the spec that take part in the conflict are loosened one at a time; where no single one helps, two at a
-time. What a loosened line resolves to is written as the smallest change of that line, and the spec with exactly that
-change is solved again: so what is printed is what was tried.
+First the lines of the spec that take part in the conflict are moved, one at a time, each as little as it takes; then
+what else may help is tried: another index, another build, another GPU setting, groups apart, a rule ignored. Where no
+single change helps, two lines are moved together, or a line is left out. What is printed is what was tried: the spec
+with exactly that change.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from itertools import combinations
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from itertools import combinations, product
+from typing import TYPE_CHECKING, Protocol
 
+from envsolver.app import proposals
+from envsolver.app.loosening import directions, distance, is_pin, loosened_edit, project_of, title, turned
+from envsolver.app.specedits import edited
 from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import NoSolutionError
 from envsolver.model.fix import Edit, Fix
+from envsolver.model.pep508 import parse_requirement
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from packaging.requirements import Requirement
-
+    from envsolver.app.loosening import Direction
+    from envsolver.app.proposals import Hints, Proposal
     from envsolver.model.candidate import Name
     from envsolver.model.conflict import Reason
-    from envsolver.model.spec import Spec, SpecRequirement
+    from envsolver.model.fix import Addition, FixKind
+    from envsolver.model.spec import Spec
 
     Versions = Mapping[Name, str]
-    Solve = Callable[[Spec], Awaitable[Versions]]
 
-__all__ = ["MOST_FIXES", "MOST_SOLVES", "edited", "find_fixes"]
+__all__ = ["MOST_FIXES", "MOST_SOLVES", "Found", "Solve", "UntriedError", "find_fixes"]
 
 MOST_FIXES = 5
-"""So many are found at most; a person reads the first three."""
-MOST_SOLVES = 12
+"""So many are suggested at most; a person reads the first three."""
+MOST_SOLVES = 30
 """So often is a spec solved at most: somebody waits for the explanation."""
+MOST_TRIED_IN_PAIRS = 12
+"""So many of them are spent on moving two lines together."""
+
+_SIZES: dict[FixKind, int] = {
+    "loosen": 0,
+    "move": 1,
+    "index": 2,
+    "rename": 2,
+    "gpu": 3,
+    "exclusive": 3,
+    "drop": 4,
+    "ignore-rule": 5,
+}
+"""Smaller is suggested first."""
+
+
+class UntriedError(NoSolutionError):
+    """A change could not be tried: what it needs cannot be had now."""
+
+
+class Solve(Protocol):
+    """Solves a spec to the end."""
+
+    async def __call__(self, spec: Spec, lowest: frozenset[Name] = frozenset(), /) -> Versions:
+        """Return versions by project.
+
+        Args:
+            spec: to solve.
+            lowest: projects of which the lowest version is wanted.
+
+        Raises:
+            NoSolutionError: there is none.
+            UntriedError: that cannot be found out.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What came of a search.
+
+    Attributes:
+        fixes: the smallest first.
+        untried: changes that might help and could not be tried, with the reason.
+    """
+
+    fixes: tuple[Fix, ...]
+    untried: tuple[str, ...] = ()
+
+
+class _SpentError(Exception):
+    """All solves that were granted have been made."""
+
+
+async def find_fixes(
+    spec: Spec, error: NoSolutionError, solve: Solve, *, hints: Hints | None = None, most_solves: int = MOST_SOLVES
+) -> Found:
+    """Return changes that make the spec resolve.
+
+    Args:
+        spec: the one without a solution.
+        error: why; only what it names is changed.
+        solve: solves a spec to the end.
+        hints: what is known beside the spec.
+        most_solves: so often it is called at most; what was found until then is returned.
+    """
+    search = _Search(spec, error.conflict, solve, hints or proposals.Hints(), most_solves)
+    with suppress(_SpentError):
+        await search.run()
+    trials = sorted(search.trials, key=lambda trial: trial.size)
+    return Found(tuple(trial.fix for trial in trials[:MOST_FIXES]), tuple(search.untried))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,181 +120,169 @@ class _Trial:
     size: tuple[int, ...]
 
 
-class _SpentError(Exception):
-    """All solves that were granted have been made."""
+@dataclass(slots=True)
+class _Search:
+    spec: Spec
+    conflict: Sequence[Reason]
+    solve: Solve
+    hints: Hints
+    left: int
+    trials: list[_Trial] = field(default_factory=list)
+    untried: list[str] = field(default_factory=list)
+    blind: bool = False
 
+    async def run(self) -> None:
+        """Try what there is, the likeliest first.
 
-async def find_fixes(
-    spec: Spec, error: NoSolutionError, solve: Solve, *, most_solves: int = MOST_SOLVES
-) -> tuple[Fix, ...]:
-    """Return changes that make the spec resolve, the smallest first.
+        Raises:
+            _SpentError: no more may be tried.
+        """
+        spec, conflict = self.spec, self.conflict
+        lines = [reason for reason in conflict if self._stands_in_spec(reason)]
+        for reason in lines:
+            for direction in directions(reason.text or ""):
+                await self._move(((reason, direction),))
+        for proposal in proposals.other_index(spec, conflict, self.hints):
+            if await self._propose(proposal):
+                break
+        await self._first_of_each(proposals.other_name(spec, conflict))
+        await self._first_of_each(proposals.other_gpu(spec, conflict))
+        for proposal in proposals.groups_apart(spec, conflict):
+            await self._propose(proposal)
+        harmless = bool(self.trials)
+        for proposal in proposals.ignored_rules(spec, conflict, self.hints):
+            await self._propose(proposal)
+        if not harmless:
+            await self._move_pairs(lines)
+        # To leave a line out is for when nothing else helps, which only what was tried can tell.
+        if not self.blind and not any(trial.fix.kind != "ignore-rule" for trial in self.trials):
+            requirements = [line for line in lines if line.kind == "requirement"]
+            for proposal in proposals.drops(requirements if len(requirements) > 1 else ()):
+                await self._propose(proposal)
 
-    Args:
-        spec: the one without a solution.
-        error: why; only lines of the spec that it names are changed.
-        solve: solves a spec to the end; returns versions by project.
-        most_solves: so often it is called at most; what was found until then is returned.
-    """
-    left = most_solves
-
-    async def counted(changed: Spec) -> Versions:
-        nonlocal left
-        if left == 0:
-            raise _SpentError
-        left -= 1
-        return await solve(changed)
-
-    lines = [reason for reason in _lines(error) if _stands_in(spec, reason)]
-    for together in (1, 2):
-        trials: list[_Trial] = []
-        with suppress(_SpentError):
-            for place, chosen in enumerate(combinations(lines, together)):
-                trial = await _loosen(spec, chosen, counted)
-                if trial is not None:
-                    trials.append(_Trial(trial.fix, (*trial.size, place)))
-        if trials:
-            return tuple(trial.fix for trial in sorted(trials, key=lambda trial: trial.size)[:MOST_FIXES])
-    return ()
-
-
-def _stands_in(spec: Spec, reason: Reason) -> bool:
-    """Say whether a line is one of the spec: an option of the command line is not."""
-    return any(
-        (line.origin, line.text) == (reason.origin, reason.text) for line in (*spec.requirements, *spec.constraints)
-    )
-
-
-def edited(spec: Spec, edits: Iterable[Edit]) -> Spec:
-    """Return the spec as it would be loaded after the edits."""
-    for edit in edits:
-        spec = replace(
-            spec,
-            requirements=_edited(spec.requirements, edit),
-            constraints=_edited(spec.constraints, edit),
-            overrides=_edited(spec.overrides, edit),
+    def _stands_in_spec(self, reason: Reason) -> bool:
+        """Say whether a reason is a line of the spec: an option of the command line is not."""
+        return reason.kind in {"requirement", "constraint"} and any(
+            (line.origin, line.text) == (reason.origin, reason.text)
+            for line in (*self.spec.requirements, *self.spec.constraints)
         )
-    return spec
+
+    async def _try(self, spec: Spec, lowest: frozenset[Name] = frozenset()) -> Versions | None:
+        """Return a solution, or None."""
+        if self.left == 0:
+            raise _SpentError
+        self.left -= 1
+        try:
+            return await self.solve(spec, lowest)
+        except UntriedError:
+            self.blind = True
+            raise
+        except NoSolutionError:
+            return None
+
+    async def _first_of_each(self, candidates: Iterable[Proposal]) -> None:
+        """Try proposals until one helps, for each place in the spec."""
+        helped: set[object] = set()
+        for proposal in candidates:
+            place = [(edit.origin, getattr(edit, "old", None)) for edit in proposal.edits]
+            if str(place) not in helped and await self._propose(proposal):
+                helped.add(str(place))
+
+    async def _propose(self, proposal: Proposal) -> bool:
+        """Try a proposal; say whether it helps."""
+        try:
+            versions = await self._try(edited(self.spec, proposal.edits))
+        except UntriedError as error:
+            if proposal.needs is not None:
+                self.untried.append(f"{proposal.title}: not tried: {error}")
+            return False
+        if versions is None:
+            return False
+        self._keep(proposal.kind, proposal.title, proposal.edits, versions, warning=proposal.warning)
+        return True
+
+    async def _move(self, chosen: Sequence[tuple[Reason, Direction]]) -> bool:
+        """Move lines, see what comes of it, and write that down as narrowly as it can be; say whether it helps."""
+        spec, lowest = turned(self.spec, chosen)
+        with suppress(UntriedError):
+            versions = await self._try(spec, lowest)
+            if versions is None or any(reason.project not in versions for reason, _ in chosen):
+                return False
+            found = [versions[reason.project] for reason, _ in chosen]
+            edits = [loosened_edit(reason, version) for (reason, _), version in zip(chosen, found, strict=True)]
+            versions = await self._try(edited(self.spec, edits))
+            if versions is None:
+                return False
+            moved = [reason for reason, _ in chosen]
+            far = max(distance(reason, version) for reason, version in zip(moved, found, strict=True))
+            self._keep(
+                "move" if any(is_pin(reason.text or "") for reason in moved) else "loosen",
+                " and ".join(title(edit, reason) for edit, reason in zip(edits, moved, strict=True)),
+                edits,
+                versions,
+                far=far,
+                first=moved,
+            )
+            return True
+        return False
+
+    async def _move_pairs(self, lines: Sequence[Reason]) -> None:
+        """Move two lines together, each to either side, until one way helps for these two."""
+        kept, self.left = self.left, min(self.left, MOST_TRIED_IN_PAIRS)
+        rest = kept - self.left
+        with suppress(_SpentError):
+            for two in combinations(lines, 2):
+                sides = [list(directions(reason.text or "")) for reason in two]
+                # To the same side first: what belongs together has grown together.
+                ways = sorted(product(*sides), key=lambda way: way[0].side != way[1].side)
+                for way in ways:
+                    if await self._move(list(zip(two, way, strict=True))):
+                        break
+        self.left += rest
+
+    def _keep(
+        self,
+        kind: FixKind,
+        words: str,
+        edits: Sequence[Edit | Addition],
+        versions: Versions,
+        *,
+        far: tuple[int, int] = (0, 0),
+        first: Sequence[Reason] = (),
+        warning: str | None = None,
+    ) -> None:
+        outcome = _outcome((*_renamed(edits), *self._spoken_of(first)), versions)
+        fix = Fix(kind=kind, title=words, outcome=outcome, edits=tuple(edits), warning=warning)
+        if fix.edits not in [trial.fix.edits for trial in self.trials]:
+            # What stands first in the spec matters most: of equal changes the one that stands last is the smallest.
+            place = -max((self._place(reason) for reason in first), default=0)
+            self.trials.append(_Trial(fix, (_SIZES[kind], len(edits), *far, place, len(self.trials))))
+
+    def _place(self, reason: Reason) -> int:
+        lines = (*self.spec.requirements, *self.spec.constraints)
+        places = [
+            place for place, line in enumerate(lines) if line.origin == reason.origin and line.text == reason.text
+        ]
+        return places[0] if places else 0
+
+    def _spoken_of(self, first: Iterable[Reason]) -> Iterator[Name]:
+        """Yield the projects that a change, the conflict and the spec's own lines speak of."""
+        for reason in (*first, *self.conflict):
+            yield from (reason.project, *([reason.requirer] if reason.requirer else []))
+        yield from map(project_of, self.spec.requirements)
 
 
-def _edited(requirements: tuple[SpecRequirement, ...], edit: Edit) -> tuple[SpecRequirement, ...]:
-    return tuple(
-        replace(requirement, text=edit.new) if _is(requirement, edit) and edit.new is not None else requirement
-        for requirement in requirements
-        if not (_is(requirement, edit) and edit.new is None)
-    )
+def _renamed(edits: Iterable[Edit | Addition]) -> Iterator[Name]:
+    """Yield the projects that edits of requirements speak of."""
+    from packaging.requirements import InvalidRequirement
+
+    for edit in edits:
+        with suppress(InvalidRequirement):
+            if isinstance(edit, Edit) and edit.new is not None:
+                yield normalize_name(parse_requirement(edit.new).name)
 
 
-def _is(requirement: SpecRequirement, edit: Edit) -> bool:
-    return requirement.origin == edit.origin and requirement.text == edit.old
-
-
-def _lines(error: NoSolutionError) -> list[Reason]:
-    """Return the lines of the spec in a conflict that have something to loosen."""
-    return [
-        reason
-        for reason in error.conflict
-        if reason.kind in {"requirement", "constraint"}
-        and reason.origin is not None
-        and reason.text is not None
-        and (reason.kind == "constraint" or _parse(reason.text).specifier)
-    ]
-
-
-def _parse(text: str) -> Requirement:
-    from packaging.requirements import Requirement
-
-    return Requirement(text)
-
-
-async def _loosen(spec: Spec, reasons: Sequence[Reason], solve: Solve) -> _Trial | None:
-    """Loosen some lines altogether, see what comes of it, and write that down as narrowly as it can be."""
-    free = [_edit(reason, _with_specifier(reason.text or "", "")) for reason in reasons]
-    try:
-        versions = await solve(edited(spec, free))
-    except NoSolutionError:
-        return None
-    edits = [_edit(reason, _narrowed(reason, versions)) for reason in reasons]
-    try:
-        versions = await solve(edited(spec, edits))
-    except NoSolutionError:
-        return None
-    return _Trial(
-        Fix(
-            title=" and ".join(_title(edit, reason) for edit, reason in zip(edits, reasons, strict=True)),
-            outcome=_outcome(spec, reasons, versions),
-            edits=tuple(edits),
-        ),
-        _size(reasons, versions),
-    )
-
-
-def _edit(reason: Reason, new: str | None) -> Edit:
-    if reason.origin is None or reason.text is None:
-        raise ValueError(reason)
-    return Edit(origin=reason.origin, old=reason.text, new=None if reason.kind == "constraint" and new is None else new)
-
-
-def _with_specifier(text: str, specifier: str) -> str:
-    """Return the requirement with another specifier; extras and marker stay."""
-    requirement = _parse(text)
-    extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
-    marker = f"; {requirement.marker}" if requirement.marker else ""
-    return f"{requirement.name}{extras}{specifier}{marker}"
-
-
-def _narrowed(reason: Reason, versions: Versions) -> str | None:
-    """Return the line as it has to be for the version found; None if a constraint is best dropped.
-
-    A pin stays a pin. A range is opened on the side on which the version lies.
-    """
-    from packaging.version import Version
-
-    version = versions.get(reason.project)
-    if version is None:
-        return None
-    text = reason.text or ""
-    # A pin of a local version (1.12.1+cu116) would bind the line to one index: the public version says what is meant.
-    public = Version(version).public
-    specifiers = list(_parse(text).specifier)
-    if any(specifier.operator in {"==", "===", "~="} for specifier in specifiers):
-        return _with_specifier(text, f"=={public}")
-    kept = [str(specifier) for specifier in specifiers if specifier.contains(version, prereleases=True)]
-    lower = [specifier for specifier in specifiers if specifier.operator in {">", ">="}]
-    broken_below = any(not specifier.contains(version, prereleases=True) for specifier in lower)
-    opened = f">={public}" if broken_below else f"<={public}"
-    return _with_specifier(text, ",".join(sorted([*kept, opened])))
-
-
-def _title(edit: Edit, reason: Reason) -> str:
-    if edit.new is None:
-        return f"{edit.origin}: drop the constraint {edit.old}"
-    what = "constraint " if reason.kind == "constraint" else ""
-    return f"{edit.origin}: {what}{edit.new} instead of {edit.old}"
-
-
-def _outcome(spec: Spec, reasons: Sequence[Reason], versions: Versions) -> str:
-    """Say what became of the projects that the conflict and the spec's own lines speak of."""
-    names = dict.fromkeys(reason.project for reason in reasons)
-    names |= dict.fromkeys(normalize_name(_parse(requirement.text).name) for requirement in spec.requirements)
-    shown = [f"{name} {versions[name]}" for name in names if name in versions]
+def _outcome(names: Iterable[Name], versions: Versions) -> str:
+    """Say what became of projects."""
+    shown = [f"{name} {versions[name]}" for name in dict.fromkeys(names) if name in versions]
     return ", ".join(shown[:6]) + (", …" if len(shown) > 6 else "")
-
-
-def _size(reasons: Sequence[Reason], versions: Versions) -> tuple[int, ...]:
-    """Return how far the versions move: by the first part of the version that changes, and how far it does."""
-    from packaging.version import Version
-
-    worst = (0, 0)
-    for reason in reasons:
-        version = versions.get(reason.project)
-        if version is None:
-            worst = max(worst, (9, 0))
-            continue
-        release = Version(version).release
-        for specifier in _parse(reason.text or "").specifier:
-            asked = Version(specifier.version.removesuffix(".*")).release
-            for part, (old, new) in enumerate(zip(asked, release, strict=False)):
-                if old != new:
-                    worst = max(worst, (8 - part, abs(old - new)))
-                    break
-    return worst

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from envsolver.model.candidate import DIRECT_INDEX, normalize_name
+from envsolver.model.fix import REASON_TO_WRITE
 from envsolver.model.pep508 import parse_requirement
 from envsolver.model.resolution import RuleUse
 from envsolver.model.rule import NoRules, effects_on
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from envsolver.model.rule import RuleEffect, Rules
     from envsolver.model.spec import Horizon, Spec
 
-__all__ = ["Knowledge", "bounds_of", "load_knowledge", "overdue", "with_rule_uses", "without_dates"]
+__all__ = ["Knowledge", "bounds_of", "load_knowledge", "overdue", "unreasoned", "with_rule_uses", "without_dates"]
 
 _FEW = 4
 
@@ -35,12 +36,14 @@ class Knowledge:
     Attributes:
         version: of the shipped knowledge; None if it takes no part.
         titles: id of each rule, ignored ones as well → what it says, in one line.
+        symptoms: id of each rule → what users see who do without it.
     """
 
     version: str | None = None
     bounds: Bounds = field(default_factory=lambda: Bounds(horizon=None))
     rules: Rules = field(default_factory=NoRules)
     titles: Mapping[str, str] = field(default_factory=dict)
+    symptoms: Mapping[str, str] = field(default_factory=dict)
 
 
 def load_knowledge(project: Project, spec: Spec) -> Knowledge:
@@ -61,6 +64,7 @@ def load_knowledge(project: Project, spec: Spec) -> Knowledge:
         bounds=bounds_of(spec),
         rules=SolverRules(book),
         titles={rule.id: rule.title for rule in known},
+        symptoms={rule.id: rule.symptom for rule in known},
     )
 
 
@@ -105,6 +109,13 @@ def overdue(spec: Spec, today: str) -> Iterator[str]:
     for ignored in spec.ignored_rules:
         if ignored.until is not None and ignored.until <= today:
             yield f"{ignored.origin}: rule {ignored.id} was to be ignored until {ignored.until}; is that still right?"
+
+
+def unreasoned(spec: Spec) -> Iterator[str]:
+    """Yield a note for each rule that is ignored for the reason that a fix wrote in place of one."""
+    for ignored in spec.ignored_rules:
+        if ignored.reason == REASON_TO_WRITE:
+            yield f"{ignored.origin}: rule {ignored.id} is ignored: write the reason there"
 
 
 def with_rule_uses(resolution: Resolution, rules: Rules) -> Resolution:

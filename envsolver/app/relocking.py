@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 from envsolver.app.files import write_together
 from envsolver.app.fixing import find_fixes
+from envsolver.app.frozenfiles import frozen_files
 from envsolver.app.holding import held_back
-from envsolver.app.knowledge import load_knowledge, overdue
+from envsolver.app.knowledge import load_knowledge, overdue, unreasoned
 from envsolver.app.lockfile import lock_text, requirements_text
 from envsolver.app.locking import package_counts
-from envsolver.app.solving import resolve_environment, solve_environment
+from envsolver.app.proposals import Hints
+from envsolver.app.solving import solve_environment
+from envsolver.app.trials import Circumstances, Trials
 from envsolver.app.upgrading import Upgrades, requiring, vanished
 from envsolver.knowledge.rules import shipped_replacement
 from envsolver.lock.diff import diff_locks
@@ -23,17 +26,13 @@ from envsolver.model.errors import EnvsolverError, LockError, NoSolutionError, U
 from envsolver.sources.open import SourceSettings, open_session
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Sequence
 
-    from envsolver.app.knowledge import Knowledge
     from envsolver.app.locking import LockJob, LockOptions, LockOutcome
     from envsolver.app.solving import Solved
-    from envsolver.app.timing import Stopwatch
     from envsolver.lock.model import Lock
-    from envsolver.model.candidate import Name
     from envsolver.model.ports import Progress
-    from envsolver.model.spec import Spec, SpecRequirement
+    from envsolver.model.spec import Spec
     from envsolver.sources.open import Session
 
 __all__ = ["relock"]
@@ -97,7 +96,7 @@ async def _make(job: LockJob, spec: Spec, upgrades: Upgrades, session: Session, 
     old = _old_lock(job, upgrades)
     with job.stopwatch.stage("knowledge"):
         knowledge = load_knowledge(project, spec)
-    circumstances = _Circumstances(
+    circumstances = Circumstances(
         project_root=project.root,
         session=session,
         keep=None if upgrades.everything else old,
@@ -106,19 +105,22 @@ async def _make(job: LockJob, spec: Spec, upgrades: Upgrades, session: Session, 
         stopwatch=job.stopwatch,
         knowledge=knowledge,
     )
+    trials = Trials(project, spec, circumstances, progress)
     try:
         solved = await solve_environment(spec, digest=job.state.digest, progress=progress, **circumstances)
     except UnknownPackageError:
         raise
     except NoSolutionError as failed:
-        error = await _explained(failed, spec, upgrades, old, _Trials(circumstances, progress))
+        error = await _explained(failed, spec, upgrades, old, trials)
         progress.stage("looking for fixes")
         with job.stopwatch.stage("fixes"):
-            error.fixes = await find_fixes(spec, error, _Trials(circumstances, progress))
+            hints = Hints(symptoms=knowledge.symptoms, frozen=frozen_files(project, spec))
+            found = await find_fixes(spec, error, trials, hints=hints)
+        error.fixes, error.untried = found.fixes, found.untried
         raise error from failed.__cause__
     if missing := upgrades.missing_from(solved.lock, old):
         # To leave a package out is no way to move it. Solved once more with it required, for the reason why not.
-        await _Trials(circumstances, progress)(requiring(spec, missing))
+        await trials(requiring(spec, missing))
         raise vanished(missing)
     # Environments that come out the same keep the digests that were recorded of them.
     solved = replace(solved, lock=keep_trees(old, solved.lock))
@@ -126,7 +128,7 @@ async def _make(job: LockJob, spec: Spec, upgrades: Upgrades, session: Session, 
 
 
 async def _explained(
-    error: NoSolutionError, spec: Spec, upgrades: Upgrades, old: Lock | None, solve: _Trials
+    error: NoSolutionError, spec: Spec, upgrades: Upgrades, old: Lock | None, solve: Trials
 ) -> NoSolutionError:
     """Return the error that there is if what is to move is required: it says which versions there are."""
     asked = upgrades.asked_of(old)
@@ -171,52 +173,10 @@ def _write(made: _Made) -> LockOutcome:
         written=written,
         packages=package_counts(solved.lock),
         diff=diff_locks(made.old, solved.lock) if made.old is not None else None,
-        notes=(*solved.notes, *overdue(made.spec, datetime.now(UTC).date().isoformat())),
+        notes=(*solved.notes, *overdue(made.spec, datetime.now(UTC).date().isoformat()), *unreasoned(made.spec)),
         stats=solved.stats,
         held=held_back(solved.lock),
     )
-
-
-class _Circumstances(TypedDict):
-    """What a solve depends on beside the spec, as :func:`resolve_environment` has it."""
-
-    project_root: Path
-    session: Session
-    keep: Lock | None
-    moving: frozenset[Name]
-    extra_constraints: Sequence[SpecRequirement]
-    stopwatch: Stopwatch
-    knowledge: Knowledge
-
-
-class _Trials:
-    """Solves a spec that was changed a little, in the same circumstances."""
-
-    def __init__(self, circumstances: _Circumstances, progress: Progress) -> None:
-        self._circumstances = circumstances
-        self._progress = _Hushed(progress)
-        self._made = 0
-
-    async def __call__(self, changed: Spec) -> Mapping[Name, str]:
-        """Return the versions of a solution; where platforms differ, those of the first.
-
-        Raises:
-            NoSolutionError: there is none, or it cannot be found out.
-        """
-        self._made += 1
-        self._progress.told(f"attempt {self._made}")
-        try:
-            solutions = await resolve_environment(
-                changed, progress=self._progress, digests=False, **self._circumstances
-            )
-        except NoSolutionError:
-            raise
-        except EnvsolverError as error:  # offline, it needs what the cache has not
-            raise NoSolutionError(str(error)) from error
-        versions: dict[Name, str] = {}
-        for resolution in solutions.values():
-            versions = {package.name: package.version for package in resolution.packages} | versions
-        return versions
 
 
 def _old_lock(job: LockJob, upgrades: Upgrades) -> Lock | None:
@@ -233,29 +193,6 @@ def _old_lock(job: LockJob, upgrades: Upgrades) -> Lock | None:
         if upgrades.everything:
             return None
         raise
-
-
-class _Hushed:
-    """Keeps to itself what a trial has to say, but how far it has got."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._trial = ""
-
-    def told(self, trial: str) -> None:
-        """Begin a trial."""
-        self._trial = trial
-        self._progress.update(trial)
-
-    def stage(self, name: str) -> None:
-        """Ignore it: the stage is the search."""
-
-    def update(self, text: str) -> None:
-        """Pass it on."""
-        self._progress.update(f"{self._trial}, {text}")
-
-    def note(self, text: str) -> None:
-        """Ignore it: it is about a spec that nobody wrote."""
 
 
 class _NamedProgress:

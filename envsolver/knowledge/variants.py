@@ -176,9 +176,9 @@ def _of_local_version(local: str) -> Variant | None:
 @lru_cache(maxsize=4096)
 def _of_name(name: Name, version: str) -> Variant | None:
     if found := _ROCM.search(name):
-        return Variant("rocm", found[1].replace("-", "."), origin="its name")
+        return Variant("rocm", found[1].replace("-", "."), origin="by its name")
     if found := _TAG.search(name):
-        return Variant("cuda", cuda_of_tag(found[1]), origin="its name")
+        return Variant("cuda", cuda_of_tag(found[1]), origin="by its name")
     if name in _NUMBERED and admits(">=12", version):
         return Variant("cuda", version.partition(".")[0], origin=f"version {version} of {name}")
     return None

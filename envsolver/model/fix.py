@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from envsolver.model.origin import Origin
 
-__all__ = ["Edit", "Fix"]
+__all__ = ["REASON_TO_WRITE", "Addition", "Edit", "Fix", "FixKind"]
+
+FixKind = Literal["loosen", "move", "index", "rename", "gpu", "exclusive", "drop", "ignore-rule"]
+
+REASON_TO_WRITE = "not given yet, say here why this rule does not hold"
+"""What a fix writes as the reason to ignore a rule: nobody but the user can know it. `lock` asks for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,15 +32,36 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Addition:
+    """Something that is added to a spec.
+
+    Attributes:
+        origin: the file; its line is 0.
+        content: what is added, as nested mappings with one key each, down to a mapping or list of texts (``{"rules":
+            {"ignore": [{"id": "TORCH-NUMPY2", "reason": "…"}]}}``). Where a list stands already, it gets longer.
+    """
+
+    origin: Origin
+    content: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fix:
     """A change after which the spec resolves.
 
     Attributes:
+        kind: ``loosen``: a line admits more than before. ``move``: a pin names another version. ``index``: a package
+            comes from another index. ``rename``: another distribution of the same project. ``gpu``: what the spec says
+            of the GPU. ``exclusive``: groups are solved apart. ``drop``: a requirement goes. ``ignore-rule``: a rule
+            does.
         title: what to change, in one line.
         outcome: what the projects that take part became.
         edits: the change; all of them belong together.
+        warning: what else it means, if it is not as harmless as it looks.
     """
 
+    kind: FixKind
     title: str
     outcome: str
-    edits: tuple[Edit, ...]
+    edits: tuple[Edit | Addition, ...]
+    warning: str | None = None

@@ -32,6 +32,8 @@ def contradictory_pins(requirements: Sequence[SpecRequirement], exclusive: Seque
             hint = f"keep one of them, or add 'replace: [{project}]'"
             if requirement.origin.path == other.origin.path:
                 hint = "keep one of them"
+            if BASE_GROUP not in {requirement.group, other.group} and requirement.group != other.group:
+                hint += f", or add 'exclusive: [[{other.group}, {requirement.group}]]'"
             problems.append(
                 Problem(f"{requirement.text!r} contradicts {other.text!r} in {other.origin}", requirement.origin, hint)
             )

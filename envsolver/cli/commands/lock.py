@@ -155,11 +155,15 @@ def _tell_fixes(ui: Ui, outcome: LockOutcome) -> None:
     """Print what would help, or what the error itself has to suggest."""
     error = outcome.error
     fixes = error.fixes if isinstance(error, NoSolutionError) else ()
+    for untried in error.untried if isinstance(error, NoSolutionError) else ():
+        ui.more(f"  {untried}")
     if fixes:
         ui.more("these changes resolve it, each was solved:")
         for number, fix in enumerate(fixes, start=1):
             ui.more(f"  {number}. {fix.title}")
             ui.more(f"     {fix.outcome}")
+            if fix.warning is not None:
+                ui.more(f"     {fix.warning}")
         ui.hint(f"`envsolver lock {outcome.name} --apply-fix N` writes one of them into the spec")
     elif error is not None and error.hint:
         ui.hint(error.hint)

@@ -1,0 +1,38 @@
+"""The indexes of PyTorch: which one has builds for some GPU software, and of which releases."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envsolver.knowledge.tables import torch_tables
+from envsolver.knowledge.variants import cuda_of_tag
+
+if TYPE_CHECKING:
+    from envsolver.knowledge.variants import Backend
+
+__all__ = ["PYTORCH_INDEXES", "cuda_versions", "torch_index", "torch_releases_on"]
+
+PYTORCH_INDEXES = "https://download.pytorch.org/whl"
+"""Below it lies one index for each variant, called as the local version of its wheels (``cu116``)."""
+
+
+def torch_index(backend: Backend, version: str | None) -> str | None:
+    """Return the name of the index of a variant (``cu116``, ``rocm5.2``, ``cpu``); None where no version says which."""
+    if backend == "cpu":
+        return "cpu"
+    if version is None or "." not in version:
+        return None
+    return f"rocm{version}" if backend == "rocm" else f"cu{''.join(version.split('.')[:2])}"
+
+
+def torch_releases_on(index: str) -> tuple[str, ...]:
+    """Return the releases of torch that an index is known to have; all that are known, of the one for CPUs."""
+    return tuple(release.version for release in torch_tables().releases if index == "cpu" or index in release.indexes)
+
+
+def cuda_versions() -> tuple[str, ...]:
+    """Return the CUDA versions for which there are builds of torch, ascending."""
+    found = {release.cuda for release in torch_tables().releases}
+    for release in torch_tables().releases:
+        found |= {cuda_of_tag(index.removeprefix("cu")) for index in release.indexes if index.startswith("cu")}
+    return tuple(sorted(found, key=lambda version: tuple(map(int, version.split(".")))))
