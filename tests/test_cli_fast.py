@@ -87,6 +87,18 @@ def test_the_shortest_way_imports_next_to_nothing(cli: CommandLine) -> None:
     assert not loaded & {"click", "dataclasses", "inspect", "json", "yaml", "envsolver.spec", "envsolver.lock"}
 
 
+def test_what_all_leaves_out_is_remembered_too(cli: CommandLine, slowly: Callable[..., Done]) -> None:
+    cli.spec("c", BASE + "platforms: [linux-64]\npip: [nothing-like-it]\nstatus: deprecated\n")
+    cli("lock", "--all")
+    for args in (("lock", "--all"), ("lock", "--all", "-q"), ("lock", "--all", "--check")):
+        assert fast.up_to_date(args)
+        assert cli(*args) == slowly(*args)
+    assert "left out, as deprecated or removed: c" in cli("lock", "--all").said
+    assert not fast.up_to_date(("lock", "c"))
+    cli.spec("c", BASE + "platforms: [linux-64]\npip: [nothing-like-it]\n")
+    assert not fast.up_to_date(("lock", "--all"))
+
+
 @pytest.mark.parametrize(
     "args",
     [

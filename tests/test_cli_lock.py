@@ -530,3 +530,38 @@ def test_a_kill_at_any_moment_leaves_nothing_that_the_next_run_minds(
     assert done.status == 0, done.err
     assert _lock_files(cli) == expected
     assert cli("lock", "a", "--check").status == 0
+
+
+# What all means
+
+
+def test_all_leaves_out_what_is_deprecated_and_says_so(cli: CommandLine) -> None:
+    cli.spec("old", "status: deprecated\npython: '3.11'\nplatforms: [linux-64]\npip: [nowhere-to-be-found]\n")
+    cli.spec("gone", "status: removed\npython: '3.11'\nplatforms: [linux-64]\npip: [nowhere-to-be-found]\n")
+    said = "left out, as deprecated or removed: gone, old; those are taken by name alone"
+    done = cli("lock", "--all")
+    assert done.status == 0, done.err
+    assert done.said.endswith(said)
+    assert [path.name for path in (cli.root / "locks").iterdir()] == ["a.lock.toml", "a.requirements.txt"]
+    assert cli("lock", "--all").said == f"a is up to date {said}"
+    assert cli("lock", "--all").said == f"a is up to date {said}"
+    assert cli("lock", "--all", "--check").status == 0
+    document = cli("lock", "--all", "--json").json
+    assert ([entry["name"] for entry in document["environments"]], document["left_out"]) == (["a"], ["gone", "old"])
+    assert cli("lock", "a", "--json").json["left_out"] == []
+    assert cli("lock", "old").status == 3
+
+
+def test_a_project_of_deprecated_environments_only(cli: CommandLine) -> None:
+    cli.spec("a", SPEC.rstrip() + "\n    status: deprecated\n")
+    done = cli("lock", "--all")
+    assert (done.status, done.said) == (
+        2,
+        "error: every environment of the project is deprecated or removed hint: name those you mean",
+    )
+
+
+def test_json_tells_the_packages_of_a_lock_that_is_up_to_date(cli: CommandLine) -> None:
+    cli("lock", "a")
+    (entry,) = cli("lock", "a", "--json").json["environments"]
+    assert (entry["status"], entry["packages"]) == ("up-to-date", {"linux-64": 2})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
-from envsolver.app.files import write_together
+from envsolver.app.files import read_text, write_together
 from envsolver.app.freshness import LockState, current_digest, lock_state, remember
 from envsolver.app.lockfile import requirements_text
 from envsolver.app.timing import Stopwatch
@@ -24,7 +24,17 @@ if TYPE_CHECKING:
     from envsolver.model.resolution import SolveStats
     from envsolver.model.spec import Spec
 
-__all__ = ["LockJob", "LockOptions", "LockOutcome", "check", "failure", "lock", "package_counts"]
+__all__ = [
+    "LockJob",
+    "LockOptions",
+    "LockOutcome",
+    "check",
+    "failure",
+    "left_out",
+    "lock",
+    "locked_counts",
+    "package_counts",
+]
 
 Status = Literal["written", "unchanged", "up-to-date", "stale", "failed"]
 
@@ -190,6 +200,27 @@ def lock(
 
         outcomes |= asyncio.run(relock(jobs, options, progress))
     return tuple(outcomes[environment.name] for environment in environments)
+
+
+def locked_counts(project: Project, environment: str) -> tuple[tuple[str, int], ...]:
+    """Return the number of packages of each target of a lock on disk; none of one that cannot be read."""
+    from envsolver.lock.reader import loads
+
+    path = project.lock_path(environment)
+    try:
+        return package_counts(loads(read_text(path) or "", project.relative(path)))
+    except EnvsolverError:
+        return ()
+
+
+def left_out(project: Project) -> tuple[str, ...]:
+    """Return the environments that ``--all`` leaves out, and remember that for the next run to begin with."""
+    from envsolver.app.stamps import stamp_left_out
+
+    names = project.left_out()
+    for name in names:
+        stamp_left_out(project.root, project.find(name).path.name)
+    return names
 
 
 def package_counts(locked: Lock) -> tuple[tuple[str, int], ...]:

@@ -55,10 +55,10 @@ class Project:
         return tuple(self.find(name) for name in environment_names(self.root))
 
     def select(self, references: Sequence[str], *, every: bool) -> tuple[Environment, ...]:
-        """Return the environments named, each once, in the order given; or all of them.
+        """Return the environments named, each once, in the order given; or all but those that :meth:`left_out` names.
 
         Raises:
-            UsageError: nothing or both was asked for.
+            UsageError: nothing or both was asked for, or there are none.
             UnknownEnvironmentError: one is unknown.
         """
         if every and references:
@@ -71,7 +71,17 @@ class Project:
         everything = self.all()
         if not everything:
             raise UsageError("the project has no environments", hint="write a spec into specs/")
-        return everything
+        left_out = self.left_out()
+        if len(left_out) == len(everything):
+            raise UsageError("every environment of the project is deprecated or removed", hint="name those you mean")
+        return tuple(environment for environment in everything if environment.name not in left_out)
+
+    def left_out(self) -> tuple[str, ...]:
+        """Return the environments that "all" does not mean, sorted: deprecated and removed ones are locked by name.
+
+        What they need may be gone from the indexes, and their locks are to stay as they are.
+        """
+        return tuple(head.name for head in self.heads() if head.status in {"deprecated", "removed"})
 
     def heads(self) -> tuple[SpecHead, ...]:
         """Return what lists show of each environment, sorted by name."""

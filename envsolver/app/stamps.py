@@ -20,7 +20,17 @@ from envsolver.sources.cache import Cache, default_cache_root
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["RULES", "SPECS", "environment_files", "is_stamped", "nearest_project", "stamp", "stamped_files"]
+__all__ = [
+    "RULES",
+    "SPECS",
+    "environment_files",
+    "is_left_out",
+    "is_stamped",
+    "nearest_project",
+    "stamp",
+    "stamp_left_out",
+    "stamped_files",
+]
 
 SPECS = "specs"
 """The folder of specs, as everywhere; not imported, to keep this module light. A test compares."""
@@ -28,6 +38,7 @@ RULES = "rules"
 """The folder of the project's own rules; it need not be there."""
 _FOLDERS = (f"{SPECS}/", f"{RULES}/")
 _BUCKET = "fresh"
+_LEFT_OUT = "\0left out"
 
 
 def nearest_project(folder: Path) -> Path | None:
@@ -63,6 +74,21 @@ def is_stamped(root: Path, name: str) -> bool:
 def stamp(root: Path, name: str, content: str) -> None:
     """Remember that a lock is up to date while :func:`stamped_files` returns this. Never fails."""
     _cache().put(_BUCKET, _key(root, name), f"{__version__}\n{content}".encode())
+
+
+def is_left_out(root: Path, file: str) -> bool:
+    """Say whether a spec (its file name) was found to be one that ``--all`` leaves out, and has not changed since."""
+    found = _cache().get(_BUCKET, _key(root, f"{file}{_LEFT_OUT}"))
+    return found is not None and found.decode("utf-8", "replace") == _left_out_content(root, file)
+
+
+def stamp_left_out(root: Path, file: str) -> None:
+    """Remember that ``--all`` leaves a spec out while its file has these bytes. Never fails."""
+    _cache().put(_BUCKET, _key(root, f"{file}{_LEFT_OUT}"), _left_out_content(root, file).encode())
+
+
+def _left_out_content(root: Path, file: str) -> str:
+    return f"{__version__}\n{stamped_files(root, [f'{SPECS}/{file}'])}"
 
 
 def stamped_files(root: Path, files: Iterable[str]) -> str | None:

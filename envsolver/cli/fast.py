@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from envsolver.app.stamps import environment_files, is_stamped, nearest_project
+from envsolver.app.stamps import environment_files, is_left_out, is_stamped, nearest_project
 from envsolver.cli.streams import write_error
 
 if TYPE_CHECKING:
@@ -33,12 +33,18 @@ def up_to_date(arguments: Sequence[str]) -> bool:
     if root is None or files is None:
         return False
     known = [name.rpartition(".")[0] for name in files]
-    wanted = known if names is None else list(dict.fromkeys(names))
+    left_out = [name for file, name in zip(files, known, strict=True) if names is None and is_left_out(root, file)]
+    wanted = [name for name in known if name not in left_out] if names is None else list(dict.fromkeys(names))
     # A name that two files have is a mistake, which the ordinary way explains.
     if not wanted or any(known.count(name) != 1 or not is_stamped(root, name) for name in wanted):
         return False
     if not quiet:
         write_error("".join(f"{name} is up to date\n" for name in wanted))
+        if left_out:
+            from envsolver.cli.text import left_out_text
+            from envsolver.cli.ui import Common, Ui
+
+            Ui(Common()).say(left_out_text(left_out))
     return True
 
 

@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["WIDTH", "count", "duration", "fill", "package_counts", "redact", "size", "table"]
+__all__ = ["WIDTH", "count", "duration", "fill", "left_out_text", "package_counts", "redact", "size", "table"]
 
 WIDTH = 80
 """Columns where the output is no terminal."""
+
+
+def left_out_text(names: Iterable[str]) -> str:
+    """Say which environments ``--all`` does not mean."""
+    return f"left out, as deprecated or removed: {', '.join(names)}; those are taken by name alone"
 
 
 def fill(text: str, *, width: int, indent: str = "", first: str | None = None) -> str:

@@ -9,7 +9,7 @@ import click
 from envsolver.app import locking
 from envsolver.app.project import open_project
 from envsolver.cli.base import EnvironmentName, command
-from envsolver.cli.text import count, duration, package_counts
+from envsolver.cli.text import count, duration, left_out_text, package_counts
 from envsolver.model.errors import NoSolutionError
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ MOST_CHANGES = 40
 
 @command("lock")
 @click.argument("names", nargs=-1, type=EnvironmentName(), metavar="[NAME]...")
-@click.option("--all", "every", is_flag=True, help="Lock every environment of the project.")
+@click.option(
+    "--all", "every", is_flag=True, help="Lock every environment of the project but deprecated and removed ones."
+)
 @click.option("--check", "only_check", is_flag=True, help="Write nothing; exit 1 if a lock is not up to date.")
 @click.option("--refresh", is_flag=True, help="Ask the indexes again, even where the cache is fresh.")
 @click.option("--upgrade", is_flag=True, help="Take the newest versions; keep none of the old lock.")
@@ -93,10 +95,10 @@ def lock(
                 outcomes = (lock_with_fix(project, heads[0], options, fix, progress),)
         for outcome in outcomes:
             _tell(ui, outcome, several=several)
-    return _finish(ui, project, outcomes)
+    return _finish(ui, project, outcomes, locking.left_out(project) if every else ())
 
 
-def _finish(ui: Ui, project: Project, outcomes: Sequence[LockOutcome]) -> int:
+def _finish(ui: Ui, project: Project, outcomes: Sequence[LockOutcome], left_out: Sequence[str]) -> int:
     failed = [outcome.error for outcome in outcomes if outcome.error is not None]
     stale = [outcome for outcome in outcomes if outcome.status == "stale"]
     status = max((error.exit_code for error in failed), default=1 if stale else 0)
@@ -109,6 +111,7 @@ def _finish(ui: Ui, project: Project, outcomes: Sequence[LockOutcome]) -> int:
         document: dict[str, Any] = {
             "project": str(project.root),
             "environments": [_as_json(project, outcome) for outcome in outcomes],
+            "left_out": list(left_out),
         }
         if len(failed) == 1 and len(outcomes) == 1:
             document["error"] = error_object(failed[0])
@@ -119,8 +122,11 @@ def _finish(ui: Ui, project: Project, outcomes: Sequence[LockOutcome]) -> int:
             message = f"{count(len(stale), 'lock')} of {len(outcomes)} would change"
             document |= error_document("check-failed", message, hint, {})
         ui.json(document)
-    elif hint:
-        ui.hint(hint)
+    else:
+        if hint:
+            ui.hint(hint)
+        if left_out:
+            ui.say(left_out_text(left_out))
     return status
 
 
@@ -220,6 +226,9 @@ def _tell_details(ui: Ui, outcome: LockOutcome) -> None:
 def _as_json(project: Project, outcome: LockOutcome) -> dict[str, Any]:
     from envsolver.cli.report import error_object, plain
 
+    counts = outcome.packages
+    if outcome.status == "up-to-date":
+        counts = locking.locked_counts(project, outcome.name)
     diff = None
     if outcome.diff is not None:
         from envsolver.app.comparing import diff_data
@@ -232,7 +241,7 @@ def _as_json(project: Project, outcome: LockOutcome) -> dict[str, Any]:
         "lock": project.relative(outcome.lock_path),
         "requirements": project.relative(outcome.requirements_path),
         "written": [project.relative(path) for path in outcome.written],
-        "packages": dict(outcome.packages),
+        "packages": dict(counts),
         "diff": diff,
         "notes": list(outcome.notes),
         "held": plain(outcome.held),
