@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from envsolver.app.checked import Seen, recall
-from envsolver.app.freshness import lock_state
+from envsolver.app.freshness import state_beside
+from envsolver.app.project import Environment
+from envsolver.app.stamps import SPECS, environment_files
 from envsolver.findings.judge import judge, ordered
 from envsolver.findings.model import Finding
 from envsolver.knowledge.version import knowledge_version
-from envsolver.model.errors import EnvsolverError
+from envsolver.model.errors import EnvsolverError, SpecError
 from envsolver.model.origin import Origin
 
 if TYPE_CHECKING:
@@ -21,12 +23,13 @@ if TYPE_CHECKING:
 
     from envsolver.app.filelists import FileLists
     from envsolver.app.foreign import Circumstances
-    from envsolver.app.project import Environment, Project
+    from envsolver.app.project import Project
     from envsolver.findings.subject import Subject
+    from envsolver.knowledge.rules import RuleBook
     from envsolver.model.ports import Progress
     from envsolver.model.spec import Spec
 
-__all__ = ["CheckOutcome", "Finding", "ListReader", "LockStanding", "check", "check_file", "list_reader"]
+__all__ = ["CheckOutcome", "Finding", "ListReader", "LockStanding", "check", "check_file", "every", "list_reader"]
 
 ListReader = Callable[["Sequence[Subject]", "Spec | None"], "FileLists"]
 """Reads the file lists of what some subjects install, from the indexes of a spec or from the default one."""
@@ -86,6 +89,20 @@ def check(
     return tuple(found[environment.name] for environment in environments)
 
 
+def every(project: Project) -> tuple[Environment, ...]:
+    """Return all environments of a project, sorted by name, without a look at their specs.
+
+    Raises:
+        SpecError: two specs have one name.
+    """
+    names = environment_files(project.root) or []
+    stems = [name.rpartition(".")[0] for name in names]
+    if len(set(stems)) < len(stems) or not stems:
+        return project.select((), every=True)  # which says what is wrong
+    folder = (project.root / SPECS).resolve()
+    return tuple(Environment(name=stem, path=folder / name) for stem, name in sorted(zip(stems, names, strict=True)))
+
+
 def _judged(project: Project, environments: Sequence[Environment], reader: ListReader | None) -> Sequence[CheckOutcome]:
     workers = min(_processors(), 8)
     if reader is not None or len(environments) < _MANY or workers < 2:
@@ -111,14 +128,17 @@ def _judge_one(project: Project, environment: Environment, reader: ListReader | 
 
 def _judge(project: Project, environment: Environment, reader: ListReader | None) -> CheckOutcome:
     from envsolver.app.filelists import cached_lists
-    from envsolver.app.rulefiles import load_rules
 
-    spec = project.spec(environment, validate=False)
+    try:
+        spec = project.spec(environment, validate=False)
+    except SpecError:
+        project.spec(environment)  # raises with the problems of the requirements as well
+        raise
     seen = Seen(project, environment, spec)
-    state = lock_state(project, environment)
+    state = state_beside(project, environment, spec)
     if state.solve:
         spec = project.spec(environment)  # of an unchanged lock the requirements were parsed when it was made
-    book = load_rules(project, spec)
+    book = _book(project, spec)
     if state.text is None:
         missing = _about_lock(project, environment, "LCK002", state.solve)
         return CheckOutcome(name=environment.name, standing="missing", findings=(missing,))
@@ -140,6 +160,24 @@ def _judge(project: Project, environment: Environment, reader: ListReader | None
     return CheckOutcome(
         name=environment.name, standing="up-to-date", findings=judged, packages=packages, unread=read.unread
     )
+
+
+_books: dict[tuple[object, ...], RuleBook] = {}
+
+
+def _book(project: Project, spec: Spec) -> RuleBook:
+    """Return the rules that hold for an environment; most of a catalogue share a book.
+
+    Raises:
+        SpecError: a rule file of the project is wrong, or the spec ignores a rule that does not exist.
+        FileError: a rule file cannot be read.
+    """
+    from envsolver.app.rulefiles import load_rules, rule_texts
+
+    key = (rule_texts(project), tuple((ignored.id, ignored.reason) for ignored in spec.ignored_rules))
+    if key not in _books:
+        _books[key] = load_rules(project, spec)
+    return _books[key]
 
 
 def subjects_in(project: Project, environment: Environment, spec: Spec, text: str) -> tuple[Subject, ...]:

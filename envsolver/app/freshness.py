@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from envsolver.app.project import Environment, Project
     from envsolver.model.spec import IndexSpec, Spec
 
-__all__ = ["LockState", "current_digest", "lock_state", "remember"]
+__all__ = ["LockState", "current_digest", "lock_state", "remember", "state_beside"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +56,16 @@ def lock_state(project: Project, environment: Environment) -> LockState:
     except SpecError:
         project.spec(environment)  # raises with the problems of the requirements as well
         raise
+    return state_beside(project, environment, spec)
+
+
+def state_beside(project: Project, environment: Environment, spec: Spec) -> LockState:
+    """Compare the files of a lock with a spec that was read, as :func:`lock_state` does.
+
+    Raises:
+        LockError: the lock is not one that this envsolver can read.
+        FileError: a file cannot be read.
+    """
     digest = current_digest(project, spec)
     shown = project.relative(project.lock_path(environment.name))
     text = read_lock_text(project, environment)

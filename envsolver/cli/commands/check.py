@@ -82,7 +82,7 @@ def check(
             raise click.UsageError(f"--{given[0].replace('_', '-')} goes with --file only: a spec says it itself")
         project = open_project(ui.common.project)
         root = project.root
-        environments = project.select(names, every=every)
+        environments = checking.every(project) if every and not names else project.select(names, every=every)
         with ui.progress() as progress:
             if read_files:
                 reader = checking.list_reader(root, offline=ui.common.offline, progress=progress)
