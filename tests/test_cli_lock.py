@@ -532,6 +532,53 @@ def test_a_kill_at_any_moment_leaves_nothing_that_the_next_run_minds(
     assert cli("lock", "a", "--check").status == 0
 
 
+def test_all_unknown_packages_are_said_in_one_go(cli: CommandLine) -> None:
+    cli("lock", "a")
+    cli.spec("b", SPEC.replace("- app", "- libb\n      - app\n      - qqqqq"))
+    done = cli("lock", "b")
+    assert done.status == 3
+    lines = done.err.splitlines()
+    assert lines[0] == "error: no index has a package 'libb', required by specs/b.yaml:4 (asked:"
+    assert "no index has a package 'qqqqq', required by specs/b.yaml:6 (asked: default)" in done.said
+    assert "hint: libb: did you mean lib?" in done.said
+    assert "qqqqq: check its name" in done.said
+    error = cli("lock", "b", "--json").json["error"]
+    assert error["code"] == "unknown-package"
+    assert [one["facts"]["name"] for one in error["facts"]["errors"]] == ["libb", "qqqqq"]
+    assert [one["hint"].partition(" (")[0] for one in error["facts"]["errors"]] == [
+        "did you mean lib?",
+        "check its name, or name the index that has it",
+    ]
+
+
+def test_what_was_meant_does_not_depend_on_what_was_read(cli: CommandLine, server: IndexServer) -> None:
+    """lib stands in no spec: it is known from a lock, whether or not its page is read in the same run."""
+    publish(server, "other", "1.0")
+    cli("lock", "a")
+    said = set()
+    for first in ("app", "other", "lib"):
+        cli.spec("b", SPEC.replace("- app", f"- {first}\n      - libb"))
+        error = cli("lock", "b", "--json").json["environments"][0]["error"]
+        said.add(error["hint"])
+    assert len(said) == 1
+    assert "did you mean lib?" in said.pop()
+
+
+def test_sources_of_the_configuration_that_are_not_used_are_said(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://user:secret@extra.invalid/simple")
+    monkeypatch.setenv("PIP_FIND_LINKS", "/wheels")
+    done = cli("lock", "a")
+    assert done.status == 0
+    assert done.said.startswith(
+        "note: your configuration names more sources, which are not used:"
+        " PIP_EXTRA_INDEX_URL=https://extra.invalid/simple; PIP_FIND_LINKS=/wheels;"
+    )
+    assert done.said.count("PIP_FIND_LINKS") == 1
+    assert "note" not in cli("lock", "a").err
+
+
 # What all means
 
 

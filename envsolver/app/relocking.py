@@ -16,6 +16,7 @@ from envsolver.app.lockfile import lock_text, requirements_text
 from envsolver.app.locking import package_counts
 from envsolver.app.proposals import Hints
 from envsolver.app.solving import solve_environment
+from envsolver.app.suggesting import known_packages
 from envsolver.app.trials import Circumstances, Trials
 from envsolver.app.upgrading import Upgrades, requiring, vanished
 from envsolver.knowledge.rules import shipped_replacement
@@ -54,8 +55,15 @@ async def relock(
     turns = asyncio.Semaphore(AT_ONCE)
     if len(jobs) > 1:
         progress.stage(f"locking {len(jobs)} environments")
-    settings = SourceSettings(offline=options.offline, refresh=options.refresh, known=shipped_replacement)
+    settings = SourceSettings(
+        offline=options.offline,
+        refresh=options.refresh,
+        packages=lambda: known_packages(jobs[0][0].project),
+        known=shipped_replacement,
+    )
     async with open_session(settings, progress) as session:
+        if session.default_index.ignored:
+            progress.note(_passed_over(session.default_index.ignored))
 
         async def run(job: LockJob, spec: Spec) -> LockOutcome | _Made:
             async with turns:
@@ -73,6 +81,14 @@ async def relock(
         upgrades.refuse_unknown(lock for one in made for lock in (one.old, one.solved.lock))
     outcomes = [_write_late(result) if isinstance(result, _Made) else result for result in results]
     return {outcome.name: outcome for outcome in outcomes}
+
+
+def _passed_over(ignored: Sequence[str]) -> str:
+    """Say what of the user's configuration is not used: pip would mix these sources by version."""
+    return (
+        f"your configuration names more sources, which are not used: {'; '.join(ignored)}; a package comes from one of"
+        " them where the spec binds it to that index (indexes:)"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from envsolver.app.knowledge import Knowledge, with_rule_uses, without_dates
 from envsolver.app.timing import TimedSource
 from envsolver.lock.build import build_lock
 from envsolver.model.candidate import normalize_name
-from envsolver.model.errors import NoSolutionError, SpecError, UnknownPackageError, UsageError
+from envsolver.model.errors import NoSolutionError, SpecError, UnknownPackageError, UnknownPackagesError, UsageError
 from envsolver.model.errors import Problem as SpecProblem
 from envsolver.model.pep508 import parse_requirement
 from envsolver.solve.gpu import GpuNeeds
@@ -193,6 +193,8 @@ async def resolve_environment(
 
 def _placed(error: UnknownPackageError, problem: Problem) -> UnknownPackageError:
     """Return the error with the place in the spec that asks for the package, if that is where it comes from."""
+    if isinstance(error, UnknownPackagesError):
+        return UnknownPackagesError([_placed(one, problem) for one in error.errors])
     if error.required_by is not None:
         return error
     places = (

@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envsolver.cli.text import redact
-from envsolver.model.errors import Problem
+from envsolver.model.errors import EnvsolverError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from envsolver.model.errors import EnvsolverError
 
 __all__ = ["error_document", "error_object", "facts_of", "plain"]
 
@@ -56,6 +54,8 @@ def plain(value: Any) -> Any:
         }
     if isinstance(value, Path):
         return str(value)
+    if isinstance(value, EnvsolverError):
+        return error_object(value)
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, dict):

@@ -30,6 +30,7 @@ __all__ = [
     "SpecError",
     "UnknownEnvironmentError",
     "UnknownPackageError",
+    "UnknownPackagesError",
     "UsageError",
 ]
 
@@ -149,6 +150,22 @@ class UnknownPackageError(NoSolutionError):
         self.name = name
         self.indexes = tuple(indexes)
         self.required_by = required_by
+
+
+class UnknownPackagesError(UnknownPackageError):
+    """No index that was asked knows any of several packages. The attributes of one are those of the first.
+
+    Attributes:
+        errors: one a package.
+    """
+
+    def __init__(self, errors: Sequence[UnknownPackageError]) -> None:
+        hints = [f"{error.name}: {error.hint}" for error in errors if error.hint]
+        NoSolutionError.__init__(self, "\n".join(map(str, errors)), hint="\n".join(hints) or None)
+        self.name = errors[0].name
+        self.indexes = errors[0].indexes
+        self.required_by = errors[0].required_by
+        self.errors = tuple(errors)
 
 
 class FileError(EnvsolverError):

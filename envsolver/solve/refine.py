@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from packaging.requirements import InvalidRequirement
 
-from envsolver.model.errors import MetadataUnusableError, UnknownPackageError
+from envsolver.model.errors import MetadataUnusableError, UnknownPackageError, UnknownPackagesError
 from envsolver.model.resolution import SolveStats
 from envsolver.solve.requirements import declared_by
 from envsolver.solve.sat import Sat
@@ -77,9 +77,9 @@ class Refinement:
         direct = {declared.name: declared.url for declared in roots if declared.url}
         await asyncio.gather(*(self._direct(name, url) for name, url in direct.items()))
         await self._need(roots)
-        for declared in roots:
-            if error := self.world.missing.get(declared.name):
-                raise error
+        names = dict.fromkeys(declared.name for declared in roots)
+        if unknown := [self.world.missing[name] for name in names if name in self.world.missing]:
+            raise unknown[0] if len(unknown) == 1 else UnknownPackagesError(unknown)
 
     async def close(self) -> None:
         """Stop what was begun ahead of need."""

@@ -116,7 +116,8 @@ class IndexSet:
         metadata: reads metadata; may be shared.
         digests: hashes files; may be shared.
         direct: serves direct references.
-        known_names: projects that may be suggested for an unknown name, if an index turns out to have them.
+        known_names: returns projects that may be suggested for an unknown name, if an index turns out to have them.
+            What was read before does not count: the same mistake is answered alike every time.
     """
 
     def __init__(
@@ -127,14 +128,14 @@ class IndexSet:
         metadata: SharedMetadata,
         digests: Digests,
         direct: Callable[[Name, str], Awaitable[Page]],
-        known_names: Iterable[str] = (),
+        known_names: Callable[[], Iterable[str]] = tuple,
     ) -> None:
         self._indexes = tuple(indexes)
         self._store = pages
         self._metadata = metadata
         self._digests = digests
         self._direct = direct
-        self._known_names = tuple(known_names)
+        self._known_names = known_names
         self._frozen = {index.alias: index.frozen for index in indexes if index.frozen is not None}
         self._pages: dict[Name, Page] = {}
         self._choices: dict[Name, tuple[BoundIndex, ...]] = {}
@@ -224,7 +225,7 @@ class IndexSet:
         """Return names like this one that really are on the indexes. An index's list of all names is not read."""
         from difflib import get_close_matches
 
-        names = {normalize_name(each) for each in self._known_names} | set(self._pages)
+        names = {normalize_name(each) for each in self._known_names()}
         for frozen in self._frozen.values():
             names |= frozen.names()
         found = []
@@ -233,6 +234,8 @@ class IndexSet:
                 try:
                     page = await self._page_of(index, normalize_name(near))
                 except EnvsolverError:
+                    # It cannot be asked now: the name is known all the same.
+                    found.append(near)
                     break
                 if page is not None:
                     found.append(near)

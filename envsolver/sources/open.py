@@ -23,7 +23,7 @@ from envsolver.sources.pagestore import IndexAddress, PageStore
 from envsolver.sources.tasks import SharedTasks
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
     from envsolver.model.candidate import Name, Page
     from envsolver.model.ports import Progress
@@ -49,6 +49,7 @@ class SourceSettings:
         environ: environment variables; None: the process's own.
         home: the user's home folder; None: the process's.
         cwd: where the search for a uv configuration begins; None: the current folder.
+        packages: names that may be suggested for one that no index has, asked for when there is one.
         known: how requirements that no PEP allows are to be read; None: a file that declares one is unusable.
     """
 
@@ -59,6 +60,7 @@ class SourceSettings:
     environ: Mapping[str, str] | None = None
     home: Path | None = None
     cwd: Path | None = None
+    packages: Callable[[], Iterable[Name]] | None = None
     known: Known | None = None
 
 
@@ -84,6 +86,7 @@ class Session:
         )
         self.default_index: IndexLocation = default_index_url(environ, home, settings.cwd or Path.cwd())
         self._offline = settings.offline
+        self._packages = settings.packages
         self._pages = PageStore(http=self.http, cache=self.cache, offline=settings.offline, refresh=settings.refresh)
         self._builder = SdistBuilder(self.http)
         self._reader = MetadataReader(
@@ -136,7 +139,7 @@ class Session:
             metadata=self._metadata,
             digests=self._digests,
             direct=partial(self._direct_page, commits or {}),
-            known_names=[_name_in(requirement.text) for requirement in spec.requirements],
+            known_names=self._packages or (lambda: [_name_in(asked.text) for asked in spec.requirements]),
         )
 
     async def close(self) -> None:
