@@ -92,6 +92,11 @@ def test_what_nobody_requires_is_asked_for() -> None:
     assert [root.text for root in lock.roots] == ["six==1.16.0"]
 
 
+def test_one_of_those_that_require_each_other_was_asked_for() -> None:
+    lock = requirements_reader.loads("torch==2.0.1\n  # via triton\ntriton==2.0.0\n  # via torch\n", "r.txt", LINUX)
+    assert [(root.name, root.line) for root in lock.roots] == [("torch", 1)]
+
+
 def test_lines_that_pin_nothing_are_named() -> None:
     lock = requirements_reader.loads("six\nnumpy>=1.2\ntorch==2.*\nidna==3.7\n", "r.txt", LINUX)
     assert lock.unpinned == ("r.txt:1: six", "r.txt:2: numpy>=1.2", "r.txt:3: torch==2.*")

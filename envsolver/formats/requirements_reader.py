@@ -80,12 +80,32 @@ def loads(text: str, path: str, target: Target) -> ForeignLock:
         parents.setdefault(name, set()).update(via)
         if asked or not via:
             roots.append(ForeignRoot(name=name, text=head.partition(" ;")[0], line=entry.line))
+    found = tuple(_with_needs(packages, parents))
     return ForeignLock(
         kind="requirements",
-        packages=tuple(_with_needs(packages, parents)),
-        roots=tuple(roots),
+        packages=found,
+        roots=(*roots, *_unreached(found, roots)),
         unpinned=tuple(unpinned),
     )
+
+
+def _unreached(packages: tuple[ForeignPackage, ...], roots: list[ForeignRoot]) -> Iterator[ForeignRoot]:
+    """Yield what no requirement leads to: as torch 2.0 and triton require each other, none of them looks asked for."""
+    needs = {package.name: package.needs for package in packages}
+    seen: set[Name] = set()
+
+    def walk(waiting: list[Name]) -> None:
+        while waiting:
+            name = waiting.pop()
+            if name in needs and name not in seen:
+                seen.add(name)
+                waiting.extend(needs[name])
+
+    walk([root.name for root in roots])
+    for package in packages:
+        if package.name not in seen:
+            yield ForeignRoot(name=package.name, text=f"{package.name}=={package.version}", line=package.line)
+            walk([package.name])
 
 
 def _entries(text: str) -> Iterator[_Entry]:
