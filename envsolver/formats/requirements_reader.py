@@ -80,11 +80,11 @@ def loads(text: str, path: str, target: Target) -> ForeignLock:
         parents.setdefault(name, set()).update(via)
         if asked or not via:
             roots.append(ForeignRoot(name=name, text=head.partition(" ;")[0], line=entry.line))
-    found = tuple(_with_needs(packages, parents))
+    pinned = tuple(_with_needs(packages, parents))
     return ForeignLock(
         kind="requirements",
-        packages=found,
-        roots=(*roots, *_unreached(found, roots)),
+        packages=pinned,
+        roots=(*roots, *_unreached(pinned, roots)),
         unpinned=tuple(unpinned),
     )
 
