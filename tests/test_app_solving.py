@@ -14,6 +14,7 @@ from envsolver.model.errors import NoSolutionError, SpecError, UnknownPackageErr
 from envsolver.model.origin import Origin
 from envsolver.model.ports import NullProgress
 from envsolver.model.spec import Spec, SpecRequirement
+from envsolver.model.target import LATEST_PATCH
 from tests.support.memory import MemorySource
 
 if TYPE_CHECKING:
@@ -170,6 +171,27 @@ def test_an_unknown_package_is_named_with_its_line() -> None:
     world.add("lib", "1.0")
     with pytest.raises(UnknownPackageError, match=r"'no-such', required by specs/demo.yaml:6 "):
         world.solve(spec("lib", "No.Such>=1"))
+
+
+def test_notes_on_what_may_not_be_meant() -> None:
+    origin, base = Origin("specs/demo.yaml", 7), Origin("specs/_base.yaml", 7)
+    asked = replace(
+        spec("lib"),
+        python="3.11.99",
+        constraints=(
+            SpecRequirement(text="lbi<2", origin=origin),
+            SpecRequirement(text="lib<9", origin=origin),
+            SpecRequirement(text="other<9", origin=base),
+        ),
+        overrides=(SpecRequirement(text="six>=1", origin=origin),),
+    )
+    world = World("linux-64")
+    world.add("lib", "1.0")
+    assert list(world.solve(asked).notes) == [
+        f"specs/demo.yaml:1: this envsolver knows of no Python 3.11.99; its newest 3.11 is {LATEST_PATCH['3.11']}",
+        "specs/demo.yaml:7: the constraint lbi<2 concerns nothing that is locked",
+        "specs/demo.yaml:7: the override six>=1 concerns nothing that is locked",
+    ]
 
 
 def test_as_of_is_an_instant_in_utc_unless_it_says_otherwise() -> None:

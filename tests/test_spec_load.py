@@ -272,6 +272,8 @@ def test_one_wrong_line(tmp_path: Path, line: str, said: str) -> None:
         ("'>=3.8'", "found '>=3.8' (one version, not a range: 3.8)"),
         ("3.9.x", "found '3.9.x'"),
         ("[3.9]", "python: expected a Python version, found a list"),
+        ("3.9.26", "there is no Python 3.9.26: the last release of 3.9 is 3.9.25 (write 3.9.25)"),
+        ("3.11.07", "expected a Python version from 3.7 to 3.14, found '3.11.07'"),
     ],
 )
 def test_python(tmp_path: Path, version: str, said: str) -> None:

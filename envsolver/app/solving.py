@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from envsolver.app.commits import kept_commits
 from envsolver.app.knowledge import Knowledge, with_rule_uses, without_dates
+from envsolver.app.notes import notes_on_spec
 from envsolver.app.timing import TimedSource
 from envsolver.lock.build import build_lock
 from envsolver.model.candidate import normalize_name
@@ -106,7 +107,7 @@ async def solve_environment(
     notes = [note for resolution in resolutions for note in resolution.notes]
     return Solved(
         lock=lock,
-        notes=tuple(dict.fromkeys([*notes, *without_dates(resolutions, known.bounds)])),
+        notes=tuple(dict.fromkeys([*notes, *without_dates(resolutions, known.bounds), *notes_on_spec(spec, lock)])),
         stats=tuple((label, resolution.stats) for label, resolution in solutions.items()),
     )
 
@@ -225,17 +226,6 @@ def _label(fork: _Fork) -> str:
 def _requirements(spec: Spec, choice: Iterable[str]) -> tuple[SpecRequirement, ...]:
     left_out = {group for members in spec.exclusive for group in members} - set(choice)
     return tuple(requirement for requirement in spec.requirements if requirement.group not in left_out)
-
-
-def _idle(spec: Spec, lock: Lock) -> list[str]:
-    """Return a note for each constraint and override that concerns nothing in the lock: often a typing mistake."""
-    locked = {package.name for package in lock.packages}
-    return [
-        f"{written.origin}: {kind} {written.text} concerns nothing that is locked"
-        for kind, listed in (("constraint", spec.constraints), ("override", spec.overrides))
-        for written in listed
-        if normalize_name(parse_requirement(written.text).name) not in locked
-    ]
 
 
 def _gpu(spec: Spec) -> GpuNeeds | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-__all__ = ["KNOWN_PLATFORMS", "LATEST_PATCH", "Target", "full_python_version"]
+__all__ = ["ENDED", "KNOWN_PLATFORMS", "LATEST_PATCH", "Target", "full_python_version"]
 
 LATEST_PATCH = {
     # Last releases of the series that have ended: https://devguide.python.org/versions/
@@ -24,6 +24,8 @@ LATEST_PATCH = {
     "3.14": "3.14.10",
 }
 """Minor version → the patch release that ``python: "3.9"`` stands for. Recorded in the lock."""
+ENDED = frozenset({"3.7", "3.8", "3.9", "3.10"})
+"""Minor versions of which there will be no further release."""
 
 
 def full_python_version(python: str) -> str:

@@ -140,11 +140,17 @@ def constraint(text: str) -> Complaint | None:
 
 
 def python_version(text: str) -> Complaint | None:
-    """Accept ``3.9`` and ``3.9.18`` of the series that environments can have."""
-    from envsolver.model.target import LATEST_PATCH
+    """Accept ``3.9`` and ``3.9.18`` of the series that environments can have.
 
-    match = re.fullmatch(r"(\d+\.\d+)(?:\.\d+)?", text)
+    Of a series that has ended all releases are known; of a living one there may be newer ones than are known here.
+    """
+    from envsolver.model.target import ENDED, LATEST_PATCH
+
+    match = re.fullmatch(r"(\d+\.\d+)(?:\.(0|[1-9]\d*))?", text)
     if match and match[1] in LATEST_PATCH:
+        last = LATEST_PATCH[match[1]]
+        if match[1] in ENDED and match[2] and int(match[2]) > int(last.rpartition(".")[2]):
+            return Complaint(f"there is no Python {text}: the last release of {match[1]} is {last}", f"write {last}")
         return None
     expected = f"expected a Python version from {min(LATEST_PATCH, key=_minor)} to {max(LATEST_PATCH, key=_minor)}"
     found = re.search(r"\d+\.\d+", text)

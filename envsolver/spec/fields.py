@@ -58,7 +58,8 @@ STATUS: Field[Located[str]] = Field(
 PYTHON: Field[Located[str]] = Field(
     "python",
     Text("a Python version", check=checks.python_version, numeric=True, pattern=words.PYTHON_PATTERN),
-    "`3.9` means the last release of that series, which the lock records; `3.9.18` exactly that. Quotes are not needed"
+    "`3.9` means the last release of that series, which the lock records; `3.9.18` exactly that. What an ended series"
+    " never had is refused; of a release newer than those that envsolver knows, `lock` says so. Quotes are not needed"
     " here, though other YAML tools take `3.10` for a number.",
     also=("python_version", "requires-python", "python-version"),
     example='"3.9"',

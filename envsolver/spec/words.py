@@ -24,7 +24,7 @@ __all__ = [
 
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _BASE_NAME_PATTERN = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
-PYTHON_PATTERN = rf"(?:{'|'.join(map(re.escape, LATEST_PATCH))})(?:\.\d+)?"
+PYTHON_PATTERN = rf"(?:{'|'.join(map(re.escape, LATEST_PATCH))})(?:\.(?:0|[1-9]\d*))?"
 _GROUP_PATTERN = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 RULE_PATTERN = r"[A-Z][A-Z0-9]*(?:-[A-Z0-9]+)*"
 
