@@ -98,6 +98,19 @@ def test_a_bad_spec_does_not_hide_the_others(cli: CommandLine) -> None:
     assert 2 in [problem["line"] for problem in document["environments"][0]["problems"]]
 
 
+def test_a_spec_that_cannot_be_read_does_not_hide_the_others(cli: CommandLine) -> None:
+    (cli.root / "specs" / "locked-up.yaml").symlink_to("/proc/self/mem")  # the first byte of it cannot be read
+    (cli.root / "specs" / "binary.yaml").write_bytes(b"\xff\xfe\x00")
+    done = cli("list")
+    assert done.status == 2
+    assert "The first of all" in done.out
+    assert done.out.count("(the spec cannot be used)") == 2
+    assert "locked-up" in done.out
+    assert "cannot be read: Input/output error" in done.said
+    assert "specs/binary.yaml:1: byte 0xff is not UTF-8" in done.said
+    assert cli("list", "--json").status == 2
+
+
 def test_two_specs_with_one_alias_are_told_apart_by_name_only(cli: CommandLine) -> None:
     cli.spec("other", SPEC)
     done = cli("list")

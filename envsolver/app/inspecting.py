@@ -9,11 +9,10 @@ from envsolver.app.freshness import lock_state
 from envsolver.app.lockfile import read_lock
 from envsolver.app.locking import package_counts
 from envsolver.app.project import Environment
-from envsolver.model.errors import EnvsolverError, LockError, SpecError
+from envsolver.model.errors import EnvsolverError, FileError, LockError, Problem, SpecError
 
 if TYPE_CHECKING:
     from envsolver.app.project import Project
-    from envsolver.model.errors import Problem
     from envsolver.model.spec import Spec, SpecHead
 
 __all__ = ["EnvironmentRow", "Freshness", "Summary", "environments", "summary"]
@@ -55,7 +54,7 @@ class Summary:
 
 
 def environments(project: Project) -> tuple[EnvironmentRow, ...]:
-    """Return a row for each environment, sorted by name; a bad spec is a row with problems, not an error."""
+    """Return a row for each environment, sorted by name; one that cannot be used is a row with problems, no error."""
     rows = []
     for head in project.heads():
         environment = Environment(name=head.name, path=project.root / head.path)
@@ -63,6 +62,9 @@ def environments(project: Project) -> tuple[EnvironmentRow, ...]:
             spec = project.spec(environment)
         except SpecError as error:
             rows.append(EnvironmentRow(head=head, spec=None, problems=error.problems, lock=None))
+        except FileError as error:
+            problems = head.problems or (Problem(str(error), None, error.hint),)
+            rows.append(EnvironmentRow(head=head, spec=None, problems=problems, lock=None))
         else:
             freshness, _ = _freshness(project, environment)
             # A head knows what single files do not: that another spec has the same name or alias.
