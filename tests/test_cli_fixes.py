@@ -37,9 +37,9 @@ error: these requirements cannot hold together:
     torchvision 0.14 requires torch==1.13.0
 these changes resolve it, each was solved:
   1. specs/a.yaml:6: torchvision==0.13.1 instead of torchvision==0.14
-     torchvision 0.13.1, torch 1.12.1, tool 1.0
+     gives torchvision 0.13.1, torch 1.12.1, tool 1.0
   2. specs/a.yaml:5: torch==1.13.0 instead of torch==1.12.1
-     torch 1.13.0, torchvision 0.14, tool 1.0
+     gives torch 1.13.0, torchvision 0.14, tool 1.0
 hint: `envsolver lock a --apply-fix N` writes one of them into the spec
 """
 
@@ -310,7 +310,7 @@ def test_a_rule_that_a_fix_ignores_asks_for_its_reason_until_there_is_one(
     cli.spec("a", SPEC.replace("tool", "numpy==2.0").replace("0.14", "0.13.1"))
     fixes = cli("lock", "a", "--json").json["error"]["facts"]["fixes"]
     number = [fix["kind"] for fix in fixes].index("ignore-rule") + 1
-    assert fixes[number - 1]["warning"] == "what the rule keeps away: RuntimeError: Numpy is not available"
+    assert fixes[number - 1]["warning"] == "then expect: RuntimeError: Numpy is not available"
     done = cli("lock", "a", "--apply-fix", str(number))
     assert done.status == 0, done.err
     assert "note: specs/a.yaml:10: rule TORCH-NUMPY2 is ignored: write the reason there" in done.err

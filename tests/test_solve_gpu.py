@@ -141,6 +141,7 @@ def test_an_architecture_without_code_in_the_build_is_refused(source: MemorySour
     assert failure(question, source)[1:] == [
         "specs/x.yaml:3: gpu.architectures: 9.0",
         "torch 1.13.1 is built for architectures 3.7, 5.0, 6.0, 7.0, 7.5, 8.0, 8.6: nothing of it runs on 9.0",
+        "torch 2.0.0 for CUDA 11.8 is the first release since then with a build that runs on 7.0 and 9.0",
     ]
     assert pins(asked(gpu(version="11.7", architectures=("7.0", "8.6")), "torch"), source) == {"torch": "1.13.1"}
 

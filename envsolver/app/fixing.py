@@ -198,7 +198,8 @@ class _Search:
             return False
         if versions is None:
             return False
-        self._keep(proposal.kind, proposal.title, proposal.edits, versions, warning=proposal.warning)
+        line = [] if proposal.line is None else [proposal.line]
+        self._keep(proposal.kind, proposal.title, proposal.edits, versions, first=line, warning=proposal.warning)
         return True
 
     async def _move(self, chosen: Sequence[tuple[Reason, Direction]]) -> bool:

@@ -58,6 +58,8 @@ class Proposal:
     warning: str | None = None
     needs: str | None = None
     """The index without which it cannot be tried."""
+    line: Reason | None = None
+    """The line of the spec that it is about."""
 
 
 def _here(spec: Spec) -> Origin:
@@ -74,11 +76,11 @@ def ignored_rules(spec: Spec, conflict: Sequence[Reason], hints: Hints) -> Itera
         symptom = shorten(hints.symptoms.get(rule, ""), LONGEST_SYMPTOM, placeholder=" …")
         yield Proposal(
             kind="ignore-rule",
-            title=f"{spec.origin.path}: ignore rule {rule}; the reason is for you to write",
+            title=f"{spec.origin.path}: ignore rule {rule} (write the reason yourself)",
             edits=(
                 Addition(origin=_here(spec), content={"rules": {"ignore": [{"id": rule, "reason": REASON_TO_WRITE}]}}),
             ),
-            warning=f"what the rule keeps away: {symptom}" if symptom else None,
+            warning=f"then expect: {symptom}" if symptom else None,
         )
 
 
@@ -102,6 +104,7 @@ def drops(lines: Sequence[Reason]) -> Iterator[Proposal]:
                 kind="drop",
                 title=f"{line.origin}: do without {line.text}",
                 edits=(Edit(origin=line.origin, old=line.text, new=None),),
+                line=line,
             )
 
 

@@ -21,6 +21,8 @@ def left_out_text(names: Iterable[str]) -> str:
 def fill(text: str, *, width: int, indent: str = "", first: str | None = None) -> str:
     """Wrap each line of a text to a width; continuation lines get ``indent``, the first one ``first``.
 
+    What continues a line that is itself indented stands two columns deeper, so that it is not taken for another.
+
     Words longer than a line (URLs, hashes) stay whole: they are there to be copied.
     """
     import textwrap
@@ -34,7 +36,7 @@ def fill(text: str, *, width: int, indent: str = "", first: str | None = None) -
             line.strip(),
             width=max(width, 40),
             initial_indent=lead + inner,
-            subsequent_indent=indent + inner,
+            subsequent_indent=indent + inner + ("  " if inner else ""),
             break_long_words=False,
             break_on_hyphens=False,
         )

@@ -114,9 +114,9 @@ class Ui:
         """Tell the user of a failure; never silent."""
         _write_error(self._labelled("error", "31", text))
 
-    def more(self, text: str) -> None:
-        """Tell the user more of a failure; never silent."""
-        _write_error(fill(redact(text), width=_width(sys.stderr), indent="  ", first=""))
+    def more(self, text: str, *, first: str = "", indent: str = "  ") -> None:
+        """Tell the user more of a failure, behind ``first``; never silent."""
+        _write_error(fill(redact(text), width=_width(sys.stderr), indent=indent, first=first))
 
     def hint(self, text: str) -> None:
         """Tell the user what to do about the line before."""

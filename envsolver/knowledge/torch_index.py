@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from envsolver.knowledge.gpu import architectures_covered, torch_architectures
 from envsolver.knowledge.tables import torch_tables
 from envsolver.knowledge.variants import cuda_of_tag
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from envsolver.knowledge.variants import Backend
 
-__all__ = ["PYTORCH_INDEXES", "cuda_versions", "torch_index", "torch_releases_on"]
+__all__ = ["PYTORCH_INDEXES", "cuda_versions", "first_torch_for", "torch_index", "torch_releases_on"]
 
 PYTORCH_INDEXES = "https://download.pytorch.org/whl"
 """Below it lies one index for each variant, called as the local version of its wheels (``cu116``)."""
@@ -36,3 +39,34 @@ def cuda_versions() -> tuple[str, ...]:
     for release in torch_tables().releases:
         found |= {cuda_of_tag(index.removeprefix("cu")) for index in release.indexes if index.startswith("cu")}
     return tuple(sorted(found, key=lambda version: tuple(map(int, version.split(".")))))
+
+
+def first_torch_for(capabilities: Sequence[str], above: str) -> tuple[str, str] | None:
+    """Return the oldest release of torch above a version that has a build for all of some devices.
+
+    Args:
+        capabilities: of the devices, ``8.0``.
+        above: a version of torch; its local part does not count.
+
+    Returns:
+        The release and the oldest CUDA for which there is such a build of it; None if none is known.
+    """
+    from packaging.version import Version
+
+    floor = Version(Version(above).public)
+    for release in sorted(torch_tables().releases, key=lambda one: Version(one.version)):
+        if Version(release.version) <= floor:
+            continue
+        built = {release.cuda: release.architectures}
+        for index in release.indexes:
+            cuda = cuda_of_tag(index.removeprefix("cu")) if index.startswith("cu") else None
+            if cuda and (architectures := torch_architectures(release.version, cuda)):
+                built[cuda] = architectures
+        fitting = [
+            cuda
+            for cuda, architectures in built.items()
+            if all(architectures_covered(architectures, one).kind != "none" for one in capabilities)
+        ]
+        if fitting:
+            return release.version, min(fitting, key=lambda cuda: tuple(map(int, cuda.split("."))))
+    return None

@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from envsolver.knowledge.torch_index import first_torch_for
 from envsolver.knowledge.variants import Variant
 from envsolver.model.candidate import DEFAULT_INDEX
 from envsolver.model.conflict import Reason
 from envsolver.model.errors import NoSolutionError
 from envsolver.solve.conflict import declared_in, minimal_conflict
-from envsolver.solve.gpu import VARIANT, is_gpu_package
+from envsolver.solve.gpu import MAJOR, VARIANT, is_gpu_package
 from envsolver.solve.intervals import each, intersect
 from envsolver.solve.requirements import parse
 from envsolver.solve.table import RuledOut
@@ -54,7 +55,7 @@ async def no_solution(refinement: Refinement) -> NoSolutionError:
         for name in dict.fromkeys(clause.required for clause in core)
         if not is_gpu_package(name) and (lines := _ruled_out(world, name, core))
     ]
-    reasons += _notes(core)
+    reasons += _notes(world, core)
     unknown = (world.missing[clause.required] for clause in core if clause.required in world.missing)
     return NoSolutionError(
         "these requirements cannot hold together:",
@@ -117,9 +118,18 @@ def _gpu_reason(world: World, gpu: Gpu, clause: Clause, core: Sequence[Clause]) 
     )
 
 
-def _notes(core: Sequence[Clause]) -> list[Reason]:
-    """Say what the members of a conflict do not: why two builds get into each other's way."""
+def _notes(world: World, core: Sequence[Clause]) -> list[Reason]:
+    """Say what the members of a conflict do not: why two builds get into each other's way; what runs on the nodes."""
     builds = [clause for clause in core if clause.kind == "build"]
+    for clause in builds:
+        if clause.requirer == "torch" and world.gpu and clause.required not in {VARIANT, MAJOR}:
+            newest = max(_demands(world, clause, core), default=None)
+            wanted = world.gpu.needs.spec.architectures
+            first = newest is not None and first_torch_for(wanted, world.tables[clause.requirer].version(newest))
+            if first:
+                line = "torch {} for CUDA {} is the first release since then".format(*first)
+                line += f" with a build that runs on {_and(wanted)}"
+                return [Reason(kind="note", lines=(line,), project=clause.required)]
     if len({clause.requirer for clause in builds}) < 2 or any(clause.kind == "gpu" for clause in core):
         return []
     if all(clause.required == VARIANT for clause in builds):
@@ -127,6 +137,10 @@ def _notes(core: Sequence[Clause]) -> list[Reason]:
     else:
         line = "what runs in one process has to be built for the same major version"
     return [Reason(kind="note", lines=(line,), project=builds[0].required)]
+
+
+def _and(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def _rule_lines(world: World, clause: Clause, core: Sequence[Clause]) -> list[str]:

@@ -162,14 +162,15 @@ def _tell_fixes(ui: Ui, outcome: LockOutcome) -> None:
     error = outcome.error
     fixes = error.fixes if isinstance(error, NoSolutionError) else ()
     for untried in error.untried if isinstance(error, NoSolutionError) else ():
-        ui.more(f"  {untried}")
+        ui.more(untried, first="  ", indent="    ")
     if fixes:
         ui.more("these changes resolve it, each was solved:")
         for number, fix in enumerate(fixes, start=1):
-            ui.more(f"  {number}. {fix.title}")
-            ui.more(f"     {fix.outcome}")
+            deeper = {"first": " " * 5, "indent": " " * 7}
+            ui.more(fix.title, first=f"  {number}. ", indent=deeper["indent"])
+            ui.more(f"gives {fix.outcome}", **deeper)
             if fix.warning is not None:
-                ui.more(f"     {fix.warning}")
+                ui.more(fix.warning, **deeper)
         ui.hint(f"`envsolver lock {outcome.name} --apply-fix N` writes one of them into the spec")
     elif error is not None and error.hint:
         ui.hint(error.hint)
