@@ -112,6 +112,7 @@ def test_a_rule_that_came_after_the_lock(cli: CommandLine) -> None:
         "rule": "APP-LIB2",
         "targets": [],
         "allowed": None,
+        "since_locked": False,
         "fix": None,
     }
     cli("lock", "a")

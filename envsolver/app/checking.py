@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from envsolver.app.checked import Seen, recall
@@ -26,10 +26,22 @@ if TYPE_CHECKING:
     from envsolver.app.project import Project
     from envsolver.findings.subject import Subject
     from envsolver.knowledge.rules import RuleBook
+    from envsolver.lock.model import Lock
     from envsolver.model.ports import Progress
     from envsolver.model.spec import Spec
 
-__all__ = ["CheckOutcome", "Finding", "ListReader", "LockStanding", "check", "check_file", "every", "list_reader"]
+__all__ = [
+    "CheckOutcome",
+    "Finding",
+    "ListReader",
+    "LockStanding",
+    "check",
+    "check_file",
+    "every",
+    "file_with_fixes",
+    "list_reader",
+    "with_fixes",
+]
 
 ListReader = Callable[["Sequence[Subject]", "Spec | None"], "FileLists"]
 """Reads the file lists of what some subjects install, from the indexes of a spec or from the default one."""
@@ -236,6 +248,97 @@ def check_file(path: Path, circumstances: Circumstances, *, reader: ListReader |
         unpinned=lock.unpinned,
         unread=read.unread,
     )
+
+
+def with_fixes(
+    project: Project,
+    environments: Sequence[Environment],
+    outcomes: Sequence[CheckOutcome],
+    *,
+    offline: bool,
+    progress: Progress,
+) -> tuple[CheckOutcome, ...]:
+    """Return the outcomes of :func:`check` with fixes, each solved, where some are found.
+
+    Args:
+        project: of the environments.
+        environments: that were checked, in the order of the outcomes.
+        outcomes: of the check.
+        offline: use the cache and local files only.
+        progress: is told how far it has got.
+    """
+    return tuple(
+        _with_fixes(project, environment, outcome, offline=offline, progress=progress)
+        for environment, outcome in zip(environments, outcomes, strict=True)
+    )
+
+
+def _with_fixes(
+    project: Project, environment: Environment, outcome: CheckOutcome, *, offline: bool, progress: Progress
+) -> CheckOutcome:
+    from envsolver.app.freshness import lock_state
+    from envsolver.app.mending import Case, mended, needs_mending
+    from envsolver.lock.reader import loads
+
+    if outcome.standing not in {"up-to-date", "stale"} or not any(map(needs_mending, outcome.findings)):
+        return outcome
+    spec = project.spec(environment)
+    state = lock_state(project, environment)
+    old = loads(state.text or "", project.relative(project.lock_path(environment.name)))
+    book = _book(project, spec)
+    case = Case(
+        project=project,
+        spec=spec,
+        judge=lambda lock: judge(_subjects(lock, spec), book, knowledge=knowledge_version()),
+        versions={package.name: package.version for package in reversed(old.packages)},
+        command=f"envsolver lock {environment.name}",
+        stale=bool(state.solve),
+        digest=state.digest,
+        keep=old,
+        pins={},
+    )
+    return replace(outcome, findings=mended(outcome.findings, case, offline=offline, progress=progress))
+
+
+def _subjects(lock: Lock, spec: Spec) -> tuple[Subject, ...]:
+    """Return what is to be judged of a lock that was made and not written."""
+    from envsolver.findings.subject import subjects_of
+
+    return subjects_of(lock, path="", text="", roots={}, gpu=spec.gpu, base_image=spec.base_image)
+
+
+def file_with_fixes(
+    path: Path, circumstances: Circumstances, outcome: CheckOutcome, *, offline: bool, progress: Progress
+) -> CheckOutcome:
+    """Return the outcome of :func:`check_file` with fixes, each solved, where some are found.
+
+    Args:
+        path: of the file.
+        circumstances: for what it was judged.
+        outcome: of the check.
+        offline: use the cache and local files only.
+        progress: is told how far it has got.
+
+    Raises:
+        FileError: the file cannot be read any more.
+    """
+    from envsolver.app.foreign import read_foreign
+    from envsolver.app.mending import case_of_file, mended
+    from envsolver.knowledge.rules import load_rulebook
+
+    _, subject = read_foreign(path, circumstances)
+    book = load_rulebook()
+
+    def judged(lock: Lock) -> Sequence[Finding]:
+        from envsolver.findings.subject import subjects_of
+
+        found = subjects_of(lock, path="", text="", roots={}, gpu=subject.gpu, base_image=circumstances.base_image)
+        return judge(found, book, knowledge=knowledge_version())
+
+    case = case_of_file(subject, judged)
+    if case is None:
+        return outcome
+    return replace(outcome, findings=mended(outcome.findings, case, offline=offline, progress=progress))
 
 
 def list_reader(root: Path, *, offline: bool, progress: Progress) -> ListReader:

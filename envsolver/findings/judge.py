@@ -89,7 +89,8 @@ def _on(finding: Finding, labels: Sequence[str]) -> Finding:
 def _finding(subject: Subject, draft: Draft, knowledge: str) -> Finding:
     severity: Severity = draft.severity or codes()[draft.code].severity
     message = draft.message
-    if draft.newer and severity == "error" and subject.knowledge not in {None, knowledge}:
+    since_locked = draft.newer and severity == "error" and subject.knowledge not in {None, knowledge}
+    if since_locked:
         severity, message = "warning", f"{message} ({_NEWER})"
     first = draft.parts[0] if draft.parts else None
     beyond = draft.parts[1].name if len(draft.parts) == 2 else None
@@ -108,4 +109,5 @@ def _finding(subject: Subject, draft: Draft, knowledge: str) -> Finding:
         hint=draft.hint,
         rule=draft.rule,
         allowed=draft.allowed,
+        since_locked=since_locked,
     )

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from envsolver.model.fix import Fix
     from envsolver.model.origin import Origin
 
-__all__ = ["SEVERITIES", "Finding", "Severity"]
+__all__ = ["SEVERITIES", "Finding", "Mending", "Severity"]
 
 Severity = Literal[
     "error",  # the environment will not work as it is meant to, or not at all
@@ -19,6 +18,19 @@ Severity = Literal[
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 """The worst first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mending:
+    """A change that was solved, and whose solution has not the finding any more.
+
+    Attributes:
+        title: what to do.
+        outcome: which versions come of it.
+    """
+
+    title: str
+    outcome: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +50,8 @@ class Finding:
         rule: id of the rule that it rests on, or None.
         targets: names of the targets on which it holds; empty for all.
         allowed: the reason for which the spec accepts it, or None. Such a finding fails no check.
-        fix: a change that was solved, or None.
+        since_locked: it rests on knowledge that is newer than the lock, and would be an error otherwise.
+        fix: what mends it, or None.
     """
 
     code: str
@@ -53,7 +66,8 @@ class Finding:
     rule: str | None = None
     targets: tuple[str, ...] = ()
     allowed: str | None = None
-    fix: Fix | None = None
+    since_locked: bool = False
+    fix: Mending | None = None
 
     @property
     def fails(self) -> bool:

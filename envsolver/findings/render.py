@@ -27,6 +27,7 @@ def as_data(finding: Finding) -> dict[str, Any]:
         "rule": finding.rule,
         "targets": list(finding.targets),
         "allowed": finding.allowed,
+        "since_locked": finding.since_locked,
         "fix": None if finding.fix is None else {"title": finding.fix.title, "outcome": finding.fix.outcome},
     }
 
@@ -56,6 +57,7 @@ def from_data(data: dict[str, Any], environment: str) -> Finding:
         rule=data["rule"],
         targets=tuple(data["targets"]),
         allowed=data["allowed"],
+        since_locked=data["since_locked"],
     )
 
 

@@ -45,6 +45,7 @@ _OF_FILES = ("python", "platform", "glibc", "cuda", "driver", "arch", "base_imag
 @click.option("--arch", multiple=True, metavar="X.Y", help="With --file: a compute capability of the nodes.")
 @click.option("--base-image", metavar="IMAGE", help="With --file: the image that it is installed into.")
 @click.option("--files", "read_files", is_flag=True, help="Read the file lists of the wheels from their indexes.")
+@click.option("--fixes", is_flag=True, help="Look for changes that mend the errors, and solve each.")
 @click.option("--strict", is_flag=True, help="Fail on warnings too.")
 @click.option("--notes", is_flag=True, help="Show notes too, not their number only.")
 @click.option(
@@ -62,6 +63,7 @@ def check(
     every: bool,
     path: Path | None,
     read_files: bool,
+    fixes: bool,
     strict: bool,
     notes: bool,
     format_: str | None,
@@ -87,12 +89,19 @@ def check(
             if read_files:
                 reader = checking.list_reader(root, offline=ui.common.offline, progress=progress)
             outcomes = checking.check(project, environments, reader=reader)
+            if fixes:
+                offline = ui.common.offline
+                outcomes = checking.with_fixes(project, environments, outcomes, offline=offline, progress=progress)
     else:
         circumstances = _circumstances(names, of_files, every=every)
         with ui.progress() as progress:
             if read_files:
                 reader = checking.list_reader(Path.cwd(), offline=ui.common.offline, progress=progress)
-            outcomes = (checking.check_file(path, circumstances, reader=reader),)
+            outcome = checking.check_file(path, circumstances, reader=reader)
+            if fixes:
+                offline = ui.common.offline
+                outcome = checking.file_with_fixes(path, circumstances, outcome, offline=offline, progress=progress)
+            outcomes = (outcome,)
     failed = [outcome.error for outcome in outcomes if outcome.error is not None]
     bad = any(verdicts.failing(outcome.findings, strict=strict) for outcome in outcomes)
     status = max((error.exit_code for error in failed), default=1 if bad else 0)
@@ -175,6 +184,13 @@ def _text(ui: Ui, outcome: CheckOutcome, *, notes: bool) -> Iterator[str]:
     for finding in outcome.findings:
         if notes or finding.severity != "note":
             yield from _finding(ui, finding)
+    mends: dict[tuple[str, str], list[str]] = {}
+    for finding in outcome.findings:
+        if finding.fix is not None:
+            mends.setdefault((finding.fix.title, finding.fix.outcome), []).append(finding.code)
+    for (title, result), codes in mends.items():
+        first = f"  fix, solved, for {', '.join(dict.fromkeys(codes))}: "
+        yield fill(f"{title} ({result})", width=ui.width, indent="    ", first=first)
 
 
 def _finding(ui: Ui, finding: Finding) -> Iterator[str]:
@@ -191,9 +207,7 @@ def _finding(ui: Ui, finding: Finding) -> Iterator[str]:
         details.append(f"accepted: {finding.allowed}")
     if finding.rule is not None:
         details.append(f"rule {finding.rule}")
-    if finding.fix is not None:
-        details.append(f"fix, solved: {finding.fix.title}; {finding.fix.outcome}")
-    elif finding.hint:
+    if finding.hint:
         details.append(finding.hint)
     for detail in details:
         yield fill(detail, width=ui.width, indent="      ", first="    ")
