@@ -70,6 +70,27 @@ def test_a_requirement_far_behind_is_said_with_the_solved_alternative(source: Me
     assert run(problem("numba", "numpy"), source).notes == ()
 
 
+def test_a_requirement_that_a_constraint_on_another_holds_back(source: MemorySource) -> None:
+    for version, uploaded in {"1.0": 0, "2.0": 100, "3.0": 10**9}.items():
+        source.add("numpy", version, uploaded=uploaded)
+    source.add("torch", "1.0", uploaded=0)
+    source.add("lightning", "1.5", ["numpy"], uploaded=0)
+    source.add("lightning", "2.0", ["numpy>=2", "torch"], uploaded=10**8)
+    source.add("lightning", "2.1", ["numpy>=2", "torch"], uploaded=10**9)
+    asked = problem("lightning", constraints=("torch<9", "numpy<2"))
+    resolution = run(asked, source)
+    assert [package.version for package in resolution.packages] == ["1.5", "1.0"]
+    assert resolution.notes == ("lightning 1.5 is far behind 2.1; without specs/x.yaml:51: numpy<2 it could be newer",)
+    # Where the requirement itself admits nothing newer, or only a solution without it would, there is nothing to say.
+    assert run(problem("lightning<2", constraints=("numpy<2",)), source).notes == ()
+    assert run(problem("lightning", "old", constraints=("numpy<3",)), _with_old(source)).notes == ()
+
+
+def _with_old(source: MemorySource) -> MemorySource:
+    source.add("old", "1.0", ["lightning<2"], uploaded=0)
+    return source
+
+
 def test_extras_bring_their_requirements_and_only_theirs(source: MemorySource) -> None:
     source.add("app", "1.0", ["base", "s3fs; extra == 's3'", "gcsfs; extra == 'gcs'", "app[s3,gcs]; extra == 'all'"])
     for name in ["base", "s3fs", "gcsfs"]:

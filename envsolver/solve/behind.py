@@ -1,14 +1,20 @@
 """Requirements that ended far behind their newest version, with the alternative that was solved.
 
 The objective follows the order of the spec's requirements, so a requirement that stands late may pay for one that
-stands early (``numpy`` before ``numba``). That is what was asked for, but seldom what was meant: so it is said.
+stands early (``numpy`` before ``numba``). And a constraint on one package may hold back others that need a newer one.
+That is what was asked for, but seldom what was meant: so it is said.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from envsolver.model.origin import Origin
+from envsolver.model.spec import SpecRequirement
+from envsolver.solve.clauses import Asked, Clause
+from envsolver.solve.conflict import Question, hard_clauses
 from envsolver.solve.objective import best_solution, root_order
+from envsolver.solve.requirements import parse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,10 +41,45 @@ async def notes_on_old_requirements(refinement: Refinement, solution: Solution) 
         rank = refinement.world.tables[name].rank_of[solution.chosen[name]]
         newer = await refinement.solve([f"{name} >{rank}"])
         if newer is None:
+            if constraints := await _constraints_on(refinement, name, solution.chosen[name]):
+                notes.append(_constraint_note(refinement, name, solution.chosen[name], constraints))
             continue
         alternative = await best_solution(refinement, newer, [name, *(other for other in order if other != name)])
         notes.append(_note(refinement, name, order, solution, alternative))
     return tuple(notes)
+
+
+async def _constraints_on(refinement: Refinement, name: Name, position: int) -> list[Asked]:
+    """Return the constraints of the spec without which, each alone, a newer version of a requirement resolves.
+
+    Where it takes more than one, all of them; none where constraints are not what holds it back.
+    """
+    world = refinement.world
+    clauses = hard_clauses(world)
+    constraints = [clause for clause in clauses if clause.kind == "constraint"]
+    if not constraints:
+        return []
+    public = world.tables[name].version(position).partition("+")[0]
+    declared = parse(f"{name}>{public}")
+    written = SpecRequirement(text=declared.text, origin=Origin(""))
+    newer = Clause(kind="requirement", required=name, asked=Asked(declared, written))
+    question = Question(world, [*clauses, newer], refinement)
+
+    async def resolves_without(left_out: Sequence[Clause]) -> bool:
+        return await question.solvable([newer, *(clause for clause in clauses if clause not in left_out)])
+
+    if not await resolves_without(constraints):
+        return []
+    alone = [clause for clause in constraints if await resolves_without([clause])]
+    return [clause.asked for clause in alone or constraints if clause.asked]
+
+
+def _constraint_note(refinement: Refinement, name: Name, position: int, constraints: Sequence[Asked]) -> str:
+    table = refinement.world.tables[name]
+    best = table.best(refinement.world.limit(name))
+    newest = table.version(best) if best is not None else "?"
+    places = " and ".join(f"{asked.written.origin}: {asked.written.text}" for asked in constraints)
+    return f"{name} {table.version(position)} is far behind {newest}; without {places} it could be newer"
 
 
 def _far_behind(refinement: Refinement, name: Name, position: int) -> bool:
