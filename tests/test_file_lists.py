@@ -103,7 +103,7 @@ def test_what_cannot_be_read_is_named(cli: CommandLine, default_index: IndexServ
     default_index.add(wheel_filename("nvidia-cudnn-cu13", "9.1"), make_wheel("nvidia-cudnn-cu13", "9.1"))
     done = cli("check", "--file", "r.txt", "--python", "3.10", "--files")
     assert done.status == 1  # the rule holds without any list
-    assert "note: its file list could not be read: nvidia-cudnn-cu12 9.1: " in done.said
+    assert "note: could not be read: nvidia-cudnn-cu12 9.1: " in done.said
     assert "cu13" not in done.said
 
 

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from envsolver.findings.codes import Code
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-ABOUT_LOCKS = {"LCK001", "LCK002"}
-"""Of these the examples are specs beside locks: test_cli_check has them."""
+ABOUT_LOCKS = {"LCK001", "LCK002", "SEC003", "SEC004"}
+"""Of these the examples are specs beside locks and locks beside indexes: test_cli_check and test_newer have them."""
 JUDGED = [code for code in codes().values() if code.code not in ABOUT_LOCKS]
 
 
@@ -65,6 +65,14 @@ def test_the_near_miss_of_a_code_does_not(code: Code) -> None:
 def test_the_example_has_the_usual_severity(code: Code) -> None:
     severities = {one.severity for one in judged(subject_of(code.example)) if one.code == code.code}
     assert code.severity in severities
+
+
+def test_codes_about_locks_have_their_examples_elsewhere() -> None:
+    tests = Path(__file__).parent
+    for name in ABOUT_LOCKS:
+        assert codes()[name].example.text
+        assert codes()[name].near.text
+        assert any(name in (tests / f"{module}.py").read_text("utf-8") for module in ("test_cli_check", "test_newer"))
 
 
 def test_the_documents_are_those_that_the_codes_make() -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from envsolver.app.filelists import FileLists
     from envsolver.app.foreign import Circumstances
+    from envsolver.app.newer import NewerRelease
     from envsolver.app.project import Project
     from envsolver.findings.subject import Subject
     from envsolver.knowledge.rules import RuleBook
@@ -41,6 +42,7 @@ __all__ = [
     "file_with_fixes",
     "list_reader",
     "with_fixes",
+    "with_newer",
 ]
 
 ListReader = Callable[["Sequence[Subject]", "Spec | None"], "FileLists"]
@@ -62,7 +64,8 @@ class CheckOutcome:
         findings: the worst first.
         packages: number of packages that were judged, over all targets.
         unpinned: lines of a foreign file that pin nothing, so that they could not be judged.
-        unread: wheels whose file lists could not be read, and why.
+        unread: wheels whose file lists, and projects whose pages could not be read, and why.
+        newer: packages of which there are newer releases; empty unless the indexes were asked.
         error: why nothing could be judged, or None.
     """
 
@@ -72,6 +75,7 @@ class CheckOutcome:
     packages: int = 0
     unpinned: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
+    newer: tuple[NewerRelease, ...] = ()
     error: EnvsolverError | None = None
 
 
@@ -298,6 +302,50 @@ def _with_fixes(
         pins={},
     )
     return replace(outcome, findings=mended(outcome.findings, case, offline=offline, progress=progress))
+
+
+def with_newer(
+    project: Project,
+    environments: Sequence[Environment],
+    outcomes: Sequence[CheckOutcome],
+    *,
+    offline: bool,
+    progress: Progress,
+) -> tuple[CheckOutcome, ...]:
+    """Return the outcomes of :func:`check` with what the indexes say today: newer releases, yanked and vanished files.
+
+    Arguments as :func:`with_fixes`.
+    """
+    return tuple(
+        _with_newer(project, environment, outcome, offline=offline, progress=progress)
+        for environment, outcome in zip(environments, outcomes, strict=True)
+    )
+
+
+def _with_newer(
+    project: Project, environment: Environment, outcome: CheckOutcome, *, offline: bool, progress: Progress
+) -> CheckOutcome:
+    from envsolver.app.files import read_text
+    from envsolver.app.newer import today
+    from envsolver.lock.reader import loads
+
+    if outcome.standing not in {"up-to-date", "stale"}:
+        return outcome
+    path = project.lock_path(environment.name)
+    text = read_text(path) or ""
+    try:
+        spec = project.spec(environment)
+        lock = loads(text, project.relative(path))
+        subjects = subjects_in(project, environment, spec, text)
+        found = today(lock, subjects, spec, project.root, offline=offline, progress=progress)
+    except EnvsolverError as error:
+        return replace(outcome, error=error)
+    return replace(
+        outcome,
+        findings=ordered((*outcome.findings, *found.findings)),
+        newer=found.newer,
+        unread=(*outcome.unread, *found.unread),
+    )
 
 
 def _subjects(lock: Lock, spec: Spec) -> tuple[Subject, ...]:

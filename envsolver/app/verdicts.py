@@ -43,6 +43,16 @@ def outcome_data(outcome: CheckOutcome) -> dict[str, Any]:
         "findings": [as_data(finding) for finding in outcome.findings],
         "unpinned": list(outcome.unpinned),
         "unread": list(outcome.unread),
+        "newer": [
+            {
+                "package": one.package,
+                "version": one.version,
+                "newest": one.newest,
+                "held": one.held,
+                "why": one.why or None,
+            }
+            for one in outcome.newer
+        ],
     }
 
 

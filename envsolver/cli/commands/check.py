@@ -46,6 +46,7 @@ _OF_FILES = ("python", "platform", "glibc", "cuda", "driver", "arch", "base_imag
 @click.option("--base-image", metavar="IMAGE", help="With --file: the image that it is installed into.")
 @click.option("--files", "read_files", is_flag=True, help="Read the file lists of the wheels from their indexes.")
 @click.option("--fixes", is_flag=True, help="Look for changes that mend the errors, and solve each.")
+@click.option("--outdated", is_flag=True, help="Ask the indexes what is newer, was yanked or is gone.")
 @click.option("--strict", is_flag=True, help="Fail on warnings too.")
 @click.option("--notes", is_flag=True, help="Show notes too, not their number only.")
 @click.option(
@@ -64,6 +65,7 @@ def check(
     path: Path | None,
     read_files: bool,
     fixes: bool,
+    outdated: bool,
     strict: bool,
     notes: bool,
     format_: str | None,
@@ -89,11 +91,15 @@ def check(
             if read_files:
                 reader = checking.list_reader(root, offline=ui.common.offline, progress=progress)
             outcomes = checking.check(project, environments, reader=reader)
+            offline = ui.common.offline
+            if outdated:
+                outcomes = checking.with_newer(project, environments, outcomes, offline=offline, progress=progress)
             if fixes:
-                offline = ui.common.offline
                 outcomes = checking.with_fixes(project, environments, outcomes, offline=offline, progress=progress)
     else:
         circumstances = _circumstances(names, of_files, every=every)
+        if outdated:
+            raise click.UsageError("--outdated goes with environments only: --file names no indexes")
         with ui.progress() as progress:
             if read_files:
                 reader = checking.list_reader(Path.cwd(), offline=ui.common.offline, progress=progress)
@@ -154,7 +160,7 @@ def _tell(ui: Ui, outcome: CheckOutcome) -> None:
     for line in outcome.unpinned:
         ui.note(f"not pinned, so not judged: {line}")
     for line in outcome.unread:
-        ui.note(f"its file list could not be read: {line}")
+        ui.note(f"could not be read: {line}")
 
 
 def _document(outcomes: Sequence[CheckOutcome], root: Path | None) -> dict[str, Any]:
@@ -191,6 +197,21 @@ def _text(ui: Ui, outcome: CheckOutcome, *, notes: bool) -> Iterator[str]:
     for (title, result), codes in mends.items():
         first = f"  fix, solved, for {', '.join(dict.fromkeys(codes))}: "
         yield fill(f"{title} ({result})", width=ui.width, indent="    ", first=first)
+    yield from _newer(ui, outcome)
+
+
+def _newer(ui: Ui, outcome: CheckOutcome) -> Iterator[str]:
+    """Yield what has newer releases: what is held back apart from what an upgrade would move."""
+    held = [one for one in outcome.newer if one.held is not None]
+    free = [one for one in outcome.newer if one.held is None]
+    for title, found in (("held back", held), ("outdated", free)):
+        if found:
+            yield "  " + ui.style(f"{title} ({len(found)}):", "1")
+        for one in found:
+            why = f" ({one.held}): {one.why}" if one.held is not None else ""
+            yield fill(
+                f"{one.package} {one.version}, newest {one.newest}{why}", width=ui.width, indent="      ", first="    "
+            )
 
 
 def _finding(ui: Ui, finding: Finding) -> Iterator[str]:
