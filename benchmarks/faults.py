@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Row", "main", "markdown", "rows"]
 
-_KEPT_VARIABLES = ("PATH", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP")
+_KEPT_VARIABLES = ("PATH", "PYTHONPATH", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP")
 _KILLS = 50
 _STALE = f"{SPEC}constraints: [lib<3]\n"
 """What the old lock of a project was made of: whatever a case does, it has to be made again, or to be left as it is."""

@@ -572,8 +572,8 @@ def test_sources_of_the_configuration_that_are_not_used_are_said(
     done = cli("lock", "a")
     assert done.status == 0
     assert done.said.startswith(
-        "note: your configuration names more sources, which are not used:"
-        " PIP_EXTRA_INDEX_URL=https://extra.invalid/simple; PIP_FIND_LINKS=/wheels;"
+        "note: not used of your configuration, for it would mix sources by version:"
+        " PIP_EXTRA_INDEX_URL=https://extra.invalid/simple; PIP_FIND_LINKS=/wheels (see `indexes:`)"
     )
     assert done.said.count("PIP_FIND_LINKS") == 1
     assert "note" not in cli("lock", "a").err

@@ -85,10 +85,7 @@ async def relock(
 
 def _passed_over(ignored: Sequence[str]) -> str:
     """Say what of the user's configuration is not used: pip would mix these sources by version."""
-    return (
-        f"your configuration names more sources, which are not used: {'; '.join(ignored)}; a package comes from one of"
-        " them where the spec binds it to that index (indexes:)"
-    )
+    return f"not used of your configuration, for it would mix sources by version: {'; '.join(ignored)} (see `indexes:`)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
