@@ -220,6 +220,15 @@ def test_diff_outside_of_git(cli: CommandLine) -> None:
     assert "--from FILE" in done.said
 
 
+def test_diff_before_the_first_commit(cli: CommandLine) -> None:
+    git(cli, "init", "-q")
+    done = cli("diff", "a")
+    assert (done.status, done.said) == (
+        4,
+        "error: there is no commit yet to compare with hint: --from FILE compares with a file",
+    )
+
+
 # init
 
 

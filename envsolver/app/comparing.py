@@ -47,6 +47,8 @@ def _older(project: Project, environment: Environment, origin: str) -> Lock:
 def _at_revision(project: Project, relative: str, revision: str) -> str:
     # A revision never begins with a dash (git-check-ref-format); an option of git's would.
     if revision.startswith("-") or not _git(project, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")[0]:
+        if revision == "HEAD":
+            raise FileError("there is no commit yet to compare with", hint="--from FILE compares with a file")
         raise UsageError(
             f"{revision!r} is neither a file nor a revision of git", hint="--from takes a lock file, a commit or a tag"
         )

@@ -67,7 +67,8 @@ def new_spec_path(folder: Path, name: str) -> Path:
         UsageError: it is no name, or there is such a spec already.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
-        raise UsageError(f"{name!r} is no name for an environment", hint="letters, digits, '.', '-' and '_'")
+        hint = "letters, digits, '.', '-' and '_'; a letter or digit first"
+        raise UsageError(f"{name!r} is no name for an environment", hint=hint)
     path = folder.resolve() / "specs" / f"{name}.yaml"
     if path.exists() or path.with_suffix(".yml").exists():
         raise UsageError(f"there is a spec {name!r} already", hint=f"edit specs/{path.name}, or choose another name")

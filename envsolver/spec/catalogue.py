@@ -36,7 +36,7 @@ def find_project(start: Path) -> Path:
             return candidate
     raise UsageError(
         f"neither {start} nor a folder above it has {SPECS_FOLDER}/",
-        hint="run 'envsolver init' there, or name the project with --project DIR",
+        hint="run `envsolver init NAME` there, or name the project with --project DIR",
     )
 
 

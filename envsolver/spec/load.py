@@ -132,7 +132,8 @@ class _Loader:
             self.problems.append(Problem("a base for other specs, not an environment", Origin(shown), hint))
         elif not re.fullmatch(words.NAME_PATTERN, path.stem):
             message = f"{path.stem!r} cannot be the name of an environment"
-            self.problems.append(Problem(message, Origin(shown), "letters, digits, '.', '-' and '_'"))
+            hint = "letters, digits, '.', '-' and '_'; a letter or digit first"
+            self.problems.append(Problem(message, Origin(shown), hint))
         if part is None:
             part, self._complete = Part(Origin(shown)), False
         return build_spec(part, path.stem, self._files, self.problems, complete=self._complete)
