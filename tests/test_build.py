@@ -132,7 +132,7 @@ def test_groups_and_bytecode(project: CommandLine) -> None:
 def test_source_archives_are_refused(project: CommandLine) -> None:
     done = project("build", "demo", "--prefix", "env", *PYTHON, "--group", "built")
     assert done.status == 2
-    assert "source 1.0: locked as source, and building from source archives is not there yet" in done.said
+    assert "source 1.0: locked as source, and the lock does not say yet how that becomes a wheel" in done.said
     assert not (project.root / "env").exists()
 
 

@@ -13,6 +13,7 @@ from envsolver.build.assemble import Content, Way, assemble, beside, check_prefi
 from envsolver.build.interpreter import find_interpreter, machine_platform, probe
 from envsolver.build.stock import Stocked, fill, look
 from envsolver.build.store import Store
+from envsolver.lock.builds import installed
 from envsolver.model.errors import FileError, InterpreterError, UsageError
 from envsolver.sources.cache import default_cache_root
 
@@ -109,15 +110,17 @@ def build(project: Project, environment: Environment, options: BuildOptions, pro
     with stopwatch.stage("lock"):
         lock = read_lock(project, environment)
         target = chosen_target(lock, options.platform, options.groups)
-        pins = lock.select(target.platform, options.groups)
-        refuse_sources(pins)
+        locked = lock.select(target.platform, options.groups)
+        pins = installed(lock, locked, target.platform)
+        refuse_sources(lock, pins)
         prefix = options.prefix.absolute()
         check_prefix(prefix)
     with stopwatch.stage("interpreter"):
         interpreter = choose_interpreter(lock, options.python)
     notes = _patch_note(lock, interpreter)
     store = Store(default_cache_root(os.environ, Path.home()), f"{interpreter.tag}-{target.platform}")
-    maker = Maker(project, environment, lock, target, options, interpreter, store, progress, stopwatch)
+    sources = {wheel.file.sha256: pin for wheel, pin in zip(pins, locked, strict=True) if wheel != pin}
+    maker = Maker(project, environment, lock, target, options, interpreter, store, progress, stopwatch, sources)
     try:
         store.sweep()
         with beside(prefix) as folder:
@@ -158,6 +161,7 @@ class Maker:
     store: Store
     progress: Progress
     stopwatch: Stopwatch
+    sources: Mapping[str | None, Pin]
     stocked: Stocked = field(default_factory=Stocked)
 
     def make(self, folder: Path, pins: Sequence[Pin]) -> tuple[Manifest, tuple[str, ...]]:
@@ -181,6 +185,24 @@ class Maker:
                 shutil.rmtree(folder, ignore_errors=True)
         raise AssertionError  # the last turn returns or raises
 
+    def _bring_built(self, missing: Sequence[Pin]) -> None:
+        """Have in the store the wheels that come of source archives."""
+        wanted = [self.sources[pin.file.sha256] for pin in missing if pin.file.sha256 in self.sources]
+        if wanted:
+            from envsolver.app.wheels import Works
+
+            works = Works(
+                self.project,
+                self.environment,
+                self.lock,
+                self.target,
+                self.interpreter,
+                self.progress,
+                self.options.offline,
+            )
+            for pin in wanted:
+                works.bring(pin)
+
     @property
     def way(self) -> Way:
         """How it is built."""
@@ -197,6 +219,7 @@ class Maker:
         missing = [pin for pin in pins if pin.file.sha256 not in found]
         if not missing:
             return found
+        self._bring_built(missing)
         from envsolver.app.remote import open_remote
 
         remotes = open_remote(
@@ -231,18 +254,18 @@ def chosen_target(lock: Lock, platform: str | None, groups: Sequence[str]) -> Lo
     return lock.target(machine, groups)
 
 
-def refuse_sources(pins: Sequence[Pin]) -> None:
-    """Refuse what would have to be built first.
+def refuse_sources(lock: Lock, pins: Sequence[Pin]) -> None:
+    """Refuse source archives of which the lock does not say how they are built.
 
     Raises:
-        UsageError: a package has no wheel.
+        UsageError: there is one.
     """
     sources = [pin for pin in pins if pin.file.kind != "wheel"]
     if sources:
         names = ", ".join(f"{pin.package.name} {pin.package.version}" for pin in sources)
         raise UsageError(
-            f"{names}: locked as source, and building from source archives is not there yet",
-            hint="an environment of wheels alone can be built; leave out the groups that bring these",
+            f"{names}: locked as source, and the lock does not say yet how that becomes a wheel",
+            hint=f"`envsolver wheel {lock.name}` builds it once, with build requirements that it locks",
         )
 
 

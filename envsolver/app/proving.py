@@ -9,8 +9,8 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from envsolver.app.files import write_together
-from envsolver.app.lockfile import lock_text, read_lock, requirements_text
+from envsolver.app.lockfile import read_lock
+from envsolver.app.recording import write_lock
 from envsolver.build.compare import compare, scan
 from envsolver.lock.model import LockedTree
 from envsolver.lock.trees import recorded_tree, with_tree
@@ -130,12 +130,5 @@ def record_tree(
     now = read_lock(project, environment)
     if replace(now, trees=lock.trees) != lock:
         raise FileError(f"the lock of {lock.name} has changed while the environment was built", hint="build it again")
-    made = with_tree(now, tree)
-    text = lock_text(made)
-    written = write_together(
-        {
-            project.requirements_path(environment.name): requirements_text(made, text).encode(),
-            project.lock_path(environment.name): text.encode(),
-        }
-    )
+    written = write_lock(project, environment, with_tree(now, tree))
     return written, before if before != tree.digest else None

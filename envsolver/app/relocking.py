@@ -22,7 +22,7 @@ from envsolver.app.upgrading import Upgrades, requiring, vanished
 from envsolver.knowledge.rules import shipped_replacement
 from envsolver.lock.diff import diff_locks
 from envsolver.lock.reader import loads
-from envsolver.lock.trees import keep_trees
+from envsolver.lock.trees import keep_proofs
 from envsolver.model.errors import EnvsolverError, LockError, NoSolutionError, UnknownPackageError
 from envsolver.sources.open import SourceSettings, open_session
 
@@ -135,8 +135,8 @@ async def _make(job: LockJob, spec: Spec, upgrades: Upgrades, session: Session, 
         # To leave a package out is no way to move it. Solved once more with it required, for the reason why not.
         await trials(requiring(spec, missing))
         raise vanished(missing)
-    # Environments that come out the same keep the digests that were recorded of them.
-    solved = replace(solved, lock=keep_trees(old, solved.lock))
+    # What was built, and comes out the same, keeps what was recorded of it.
+    solved = replace(solved, lock=keep_proofs(old, solved.lock))
     return _Made(job=job, spec=spec, old=old, solved=solved)
 
 

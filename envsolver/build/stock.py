@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from envsolver.lock.model import Pin
     from envsolver.model.ports import Progress
 
-__all__ = ["Shelf", "Stocked", "fill", "look"]
+__all__ = ["Shelf", "Stocked", "fetch", "fill", "look", "stock_wheel"]
 
 _DOWNLOADS = 8
 _WAIT_SECONDS = 0.2
@@ -107,6 +107,42 @@ def fill(
     return run.shelves, run.stocked
 
 
+def fetch(store: Store, pin: Pin, remotes: AbstractAsyncContextManager[Remote], progress: Progress) -> Path:
+    """Return a source archive of the store, after fetching it if it is not there.
+
+    Args:
+        store: to keep it in.
+        pin: whose file it is.
+        remotes: opens what to fetch it from.
+        progress: is told.
+
+    Raises:
+        NetworkError: it cannot be had.
+        ArtefactError: it is not what the lock says.
+        OSError: it cannot be written.
+    """
+    final = store.archive(_digest(pin))
+    if not final.is_file():
+        asyncio.run(_fetch(store, pin, final, remotes, progress))
+    return final
+
+
+async def _fetch(
+    store: Store, pin: Pin, final: Path, remotes: AbstractAsyncContextManager[Remote], progress: Progress
+) -> None:
+    progress.stage(f"downloading {pin.file.filename}")
+    meter = Meter(progress, files=1, size=pin.file.size or 0)
+    async with remotes as remote:
+        while not os.path.isfile(final):  # noqa: ASYNC240, PTH113 - one look
+            with store.partial(_digest(pin)) as path:
+                if path is not None:
+                    await download(pin, remote, path, meter)
+                    final.parent.mkdir(parents=True, exist_ok=True)
+                    path.rename(final)
+                    return
+            await asyncio.sleep(_WAIT_SECONDS)
+
+
 async def _fill(
     run: _Run, pins: Sequence[Pin], remotes: AbstractAsyncContextManager[Remote], progress: Progress
 ) -> None:
@@ -170,11 +206,29 @@ async def _bring(
             return
 
 
-def _unpack(run: _Run, digest: str, pin: Pin, path: Path) -> None:
+def stock_wheel(store: Store, digest: str, filename: str, archive: Path, interpreter: Interpreter) -> None:
+    """Bring a wheel that lies on this machine into the store, unless it is there.
+
+    Args:
+        store: to fill.
+        digest: sha256 of the wheel, which was checked.
+        filename: of the wheel.
+        archive: where it lies.
+        interpreter: that it is for.
+
+    Raises:
+        ArtefactError: it is refused.
+        OSError: something cannot be written.
+    """
     from envsolver.build.unpack import unpack
 
-    layout = Layout(run.interpreter.minor)
-    run.store.make("wheels", digest, lambda folder: unpack(path, pin.file.filename, layout, folder))
+    if store.get("wheels", digest) is None:
+        layout = Layout(interpreter.minor)
+        store.make("wheels", digest, lambda folder: unpack(archive, filename, layout, folder))
+
+
+def _unpack(run: _Run, digest: str, pin: Pin, path: Path) -> None:
+    stock_wheel(run.store, digest, pin.file.filename, path, run.interpreter)
     run.stocked.unpacked += 1
     with suppress(OSError):
         path.unlink()

@@ -114,6 +114,10 @@ class Store:
         finally:
             os.close(descriptor)
 
+    def archive(self, digest: str) -> Path:
+        """Return where a source archive lies, if it is there. What lies there was held against its sha256."""
+        return self._base / "archives" / digest
+
     def sweep(self) -> None:
         """Delete what killed runs have left half-done. Beginnings of downloads stay: the next run goes on there."""
         sweep(self._base / "work", "")

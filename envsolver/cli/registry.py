@@ -32,6 +32,7 @@ COMMANDS: dict[str, Entry] = {
     "explain": Entry("Look", "explain", "explain_command", "Explain a code of `check`, or a rule."),
     "build": Entry("Use", "build", "build", "Build the environment of a lock."),
     "verify": Entry("Use", "verify", "verify", "Say whether an environment is what its lock says; exit 1 if not."),
+    "wheel": Entry("Use", "wheel", "wheel", "Build wheels of what is locked as source, with locked build requirements."),
     "export": Entry("Use", "export", "export", "Write a lock in the format of another tool."),
     "schema": Entry("Use", "schema", "schema", "Write the JSON Schema of a spec file."),
     "index": Entry("Care", "index", "index", "Look after the indexes that specs name."),

@@ -41,6 +41,12 @@ def canonical(lock: Lock) -> Lock:
             sorted((replace(bound, targets=scope(bound.targets, names)) for bound in lock.bounds), key=bound_key)
         ),
         rules=tuple(sorted((_rule(rule, names) for rule in lock.rules), key=lambda rule: rule.id)),
+        builds=tuple(
+            sorted(
+                (replace(one, files=tuple(sorted(one.files, key=lambda file: file.name))) for one in lock.builds),
+                key=lambda one: (one.name, one.version, one.platform, one.source),
+            )
+        ),
         trees=tuple(
             sorted(
                 (replace(tree, groups=tuple(sorted(tree.groups))) for tree in lock.trees),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from envsolver.lock.knowledge import LockedBound, LockedRule
-    from envsolver.lock.model import Lock, LockedFile, LockedPackage
+    from envsolver.lock.model import Lock, LockedBuild, LockedFile, LockedPackage
     from envsolver.model.candidate import Name
 
 __all__ = ["Defect", "KeyPath", "defects", "summary"]
@@ -83,6 +83,10 @@ def _value_defects(lock: Lock) -> Iterator[Defect]:
         for path, message in _bound_defects(lock, bound):
             yield ("bound", at, *path), message
     yield from _tree_defects(lock)
+    yield from _repeated(("build",), [f"{build.source} {build.platform}" for build in lock.builds])
+    for at, build in enumerate(lock.builds):
+        for path, message in _build_defects(lock, build):
+            yield ("build", at, *path), message
     for at, package in enumerate(lock.packages):
         for path, message in _package_defects(lock, package):
             yield ("package", at, *path), message
@@ -149,6 +153,22 @@ def _bound_defects(lock: Lock, bound: LockedBound) -> Iterator[Defect]:
         elif value is not None:
             pattern, what = (_INSTANT, "an instant in UTC") if key in times else (_VERSION, "a version")
             yield from _shape((key,), value, pattern, what)
+
+
+def _build_defects(lock: Lock, build: LockedBuild) -> Iterator[Defect]:
+    yield from _shape(("name",), build.name, _NAME, "a canonical project name")
+    yield from _shape(("version",), build.version, _VERSION, "a version")
+    yield from _foreign(("platform",), [build.platform], lock.platforms, "platform of the lock")
+    yield from _shape(("source",), build.source, _SHA256, "64 hex digits")
+    yield from _shape(("sha256",), build.sha256, _SHA256, "64 hex digits")
+    if not is_file_of(build.wheel, build.name, build.version) or not build.wheel.endswith(".whl"):
+        yield ("wheel",), f"is not a wheel of {build.name} {build.version}"
+    yield from _repeated(("file",), [one.name for one in build.files])
+    for at, one in enumerate(build.files):
+        yield from _shape(("file", at, "package"), one.name, _NAME, "a canonical project name")
+        yield from _shape(("file", at, "version"), one.version, _VERSION, "a version")
+        for path, message in (*_source_defects(lock, one.file), *_artefact_defects(one.file)):
+            yield ("file", at, *path), message
 
 
 def _package_defects(lock: Lock, package: LockedPackage) -> Iterator[Defect]:

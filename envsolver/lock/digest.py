@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 __all__ = ["content_digest"]
 
-_HINTS = frozenset({"inputs_digest", "uploaded", "path", "knowledge", "bounds", "rules", "rule", "trees"})
+_HINTS = frozenset({"inputs_digest", "uploaded", "path", "knowledge", "bounds", "rules", "rule", "trees", "tools"})
 """Fields that do not decide what is installed: mirrors differ in them, or they say how the lock came about."""
 
 

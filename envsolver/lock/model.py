@@ -29,8 +29,10 @@ __all__ = [
     "BASE_GROUP",
     "DEFAULT_INDEX",
     "DIRECT_INDEX",
+    "BuildFile",
     "Dependency",
     "Lock",
+    "LockedBuild",
     "LockedFile",
     "LockedIndex",
     "LockedPackage",
@@ -222,6 +224,42 @@ class LockedPackage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BuildFile:
+    """A package of a build environment, with its file. One that is a source archive has a build of its own."""
+
+    name: Name
+    version: str
+    file: LockedFile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedBuild:
+    """How a source archive becomes a wheel on a platform, and which wheel it must become.
+
+    Attributes:
+        name: of the project.
+        version: PEP 440 normal form.
+        source: sha256 of the archive.
+        platform: that the wheel is built on.
+        requires: what the archive and its backend ask for (PEP 508), sorted.
+        files: the packages of the build environment, sorted by name; the whole of them.
+        wheel: file name of the wheel.
+        sha256: of the wheel.
+        tools: compiler and C library, where the wheel is not pure; a hint why another machine makes another wheel.
+    """
+
+    name: Name
+    version: str
+    source: str
+    platform: str
+    wheel: str
+    sha256: str
+    requires: tuple[str, ...] = ()
+    files: tuple[BuildFile, ...] = ()
+    tools: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LockedTree:
     """The digest of an environment that was built, which every further build has to yield.
 
@@ -271,6 +309,7 @@ class Lock:
         knowledge: version of the knowledge that the rules came from, or None.
         bounds: implied bounds that hold something back or gave way, sorted.
         rules: those that took part and those that the spec ignores, sorted by id.
+        builds: of source archives, sorted by name, version and platform.
         trees: digests of environments that were built, sorted; at most one for each way to build.
     """
 
@@ -286,6 +325,7 @@ class Lock:
     knowledge: str | None = None
     bounds: tuple[LockedBound, ...] = ()
     rules: tuple[LockedRule, ...] = ()
+    builds: tuple[LockedBuild, ...] = ()
     trees: tuple[LockedTree, ...] = ()
 
     @property

@@ -13,8 +13,10 @@ from envsolver.lock.knowledge import LockedBound, LockedEffect, LockedRule
 from envsolver.lock.model import (
     DEFAULT_INDEX,
     DIRECT_INDEX,
+    BuildFile,
     Dependency,
     Lock,
+    LockedBuild,
     LockedFile,
     LockedIndex,
     LockedPackage,
@@ -197,6 +199,7 @@ def _lock(table: _Table) -> Lock:
         knowledge=table.optional("knowledge"),
         bounds=tuple(_bound(bound) for bound in table.tables("bound")),
         rules=tuple(_rule(rule) for rule in table.tables("rule")),
+        builds=tuple(_build(build) for build in table.tables("build")),
         trees=tuple(_tree(tree) for tree in table.tables("tree")),
     )
     table.finish()
@@ -289,6 +292,27 @@ def _rule(table: _Table) -> LockedRule:
     )
     table.finish()
     return rule
+
+
+def _build(table: _Table) -> LockedBuild:
+    build = LockedBuild(
+        name=Name(table.text("name")),
+        version=table.text("version"),
+        source=table.text("source"),
+        platform=table.text("platform"),
+        requires=table.strings("requires"),
+        wheel=table.text("wheel"),
+        sha256=table.text("sha256"),
+        tools=table.strings("tools"),
+        files=tuple(_build_file(file) for file in table.tables("file")),
+    )
+    table.finish()
+    return build
+
+
+def _build_file(table: _Table) -> BuildFile:
+    name, version = Name(table.text("package")), table.text("version")
+    return BuildFile(name=name, version=version, file=_file(table))
 
 
 def _tree(table: _Table) -> LockedTree:

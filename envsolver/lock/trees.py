@@ -1,10 +1,11 @@
-"""Digests of built environments: which one is recorded, and which stay when a lock is made again."""
+"""Digests of built environments: which one is recorded, and what of a build stays when a lock is made again."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from envsolver.lock.builds import installed, keep_builds
 from envsolver.lock.canonical import canonical
 from envsolver.model.errors import UsageError
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from envsolver.lock.model import Lock, LockedTree
 
-__all__ = ["keep_trees", "recorded_tree", "with_tree"]
+__all__ = ["keep_proofs", "recorded_tree", "with_tree"]
 
 
 def recorded_tree(lock: Lock, target: str, groups: Sequence[str], *, bytecode: bool) -> str | None:
@@ -32,9 +33,16 @@ def with_tree(lock: Lock, tree: LockedTree) -> Lock:
     return canonical(replace(lock, trees=(*others, tree)))
 
 
-def keep_trees(old: Lock | None, new: Lock) -> Lock:
-    """Return a lock that was made again with those digests of the old one whose environments are the same in both."""
-    if old is None or not old.trees:
+def keep_proofs(old: Lock | None, new: Lock) -> Lock:
+    """Return a lock that was made again with what the old one says of how it was built, as far as that still holds.
+
+    That is: builds of source archives that it still needs, and digests of environments that are the same in both.
+    """
+    if old is None:
+        return new
+    if old.builds:
+        new = keep_builds(old, new)
+    if not old.trees:
         return new
     return canonical(replace(new, trees=tuple(tree for tree in old.trees if _same(old, new, tree))))
 
@@ -53,6 +61,5 @@ def _content(lock: Lock, tree: LockedTree) -> list[tuple[str, str | None, str | 
     target = next(target for target in lock.targets if target.name == tree.target)
     if lock.target(target.platform, tree.groups) != target:
         raise StopIteration
-    return [
-        (pin.package.name, pin.file.sha256, pin.file.reference) for pin in lock.select(target.platform, tree.groups)
-    ]
+    pins = installed(lock, lock.select(target.platform, tree.groups), target.platform)
+    return [(pin.package.name, pin.file.sha256, pin.file.reference) for pin in pins]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from envsolver.lock.knowledge import LockedBound, LockedEffect, LockedRule
-    from envsolver.lock.model import Dependency, Lock, LockedFile, LockedPackage, LockedRoot, LockedTree
+    from envsolver.lock.model import Dependency, Lock, LockedBuild, LockedFile, LockedPackage, LockedRoot, LockedTree
 
 __all__ = ["HIDDEN", "dumps", "toml_string"]
 
@@ -71,12 +71,14 @@ def dumps(lock: Lock) -> str:
         lines += _tree(tree)
     for package in lock.packages:
         lines += _package(package)
+    for build in lock.builds:
+        lines += _build(build)
     return "\n".join([*lines, ""])
 
 
 def _version(lock: Lock) -> tuple[int, int]:
     """Return the oldest version that has what the lock needs: what nobody uses changes no file."""
-    return LOCK_VERSION if lock.trees else (1, 1)
+    return LOCK_VERSION if lock.trees or lock.builds else (1, 1)
 
 
 def toml_string(text: str) -> str:
@@ -140,11 +142,28 @@ def _package(package: LockedPackage) -> Iterator[str]:
     edges = [_dependency(edge) for edge in package.dependencies]
     yield from _array("dependencies", edges, inline=len(edges) == 1)
     for file in package.files:
+        yield from ("", "[[package.file]]")
         yield from _file(file)
 
 
+def _build(build: LockedBuild) -> Iterator[str]:
+    yield from ("", "[[build]]")
+    yield f"name = {toml_string(build.name)}"
+    yield f"version = {toml_string(build.version)}"
+    yield f"source = {toml_string(build.source)}"
+    yield f"platform = {toml_string(build.platform)}"
+    yield from _strings("requires", build.requires)
+    yield f"wheel = {toml_string(build.wheel)}"
+    yield f"sha256 = {toml_string(build.sha256)}"
+    yield from _strings("tools", build.tools)
+    for one in build.files:
+        yield from ("", "[[build.file]]")
+        yield f"package = {toml_string(one.name)}"
+        yield f"version = {toml_string(one.version)}"
+        yield from _file(one.file)
+
+
 def _file(file: LockedFile) -> Iterator[str]:
-    yield from ("", "[[package.file]]")
     yield from _optional("name", file.filename or None)
     if file.url is None:
         yield f"index = {toml_string(file.index)}"

@@ -1,0 +1,196 @@
+"""A wheel out of a source archive, by its own build backend (PEP 517), in an environment of exactly what is locked.
+
+Everything that was found to get into wheels besides their sources is held still: clock, umask, modes and times of the
+sources, locale, time zone, hash seed, build folder, debug information, and what lies on the PATH. What a backend does
+to the archive itself (order, times, permissions, compression) is taken away by writing the archive anew.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import warnings
+import zipfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from envsolver.build.toolchain import TOOL_PATH
+from envsolver.build.unpack import FILE_TIME
+from envsolver.model.errors import ArtefactError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from build import ProjectBuilder
+
+__all__ = ["SETTINGS", "Workshop", "static_requirements"]
+
+SETTINGS = 1
+"""Version of these settings; wheelhouses keep what each makes apart."""
+_LINES = 15
+_NOWHERE = "http://127.0.0.1:9"
+"""Nothing listens there: what a backend tries to fetch beside its locked requirements fails at once."""
+_FOLDER = 0o755
+_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+
+
+def static_requirements(source: Path, filename: str) -> tuple[str, ...]:
+    """Return what ``pyproject.toml`` requires for a build; setuptools where it says nothing (PEP 517).
+
+    Raises:
+        ArtefactError: it cannot be read.
+    """
+    from build import BuildException, ProjectBuilder
+
+    try:
+        return tuple(sorted(ProjectBuilder(source).build_system_requires))
+    except BuildException as error:
+        raise ArtefactError(filename, f"its pyproject.toml cannot be used: {error}") from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workshop:
+    """Where one source archive is built.
+
+    Attributes:
+        filename: of the archive, for messages.
+        source: its unpacked project.
+        prefix: the build environment.
+        work: an empty folder for everything else.
+    """
+
+    filename: str
+    source: Path
+    prefix: Path
+    work: Path
+
+    def requirements(self) -> tuple[str, ...]:
+        """Return what the backend asks for beside what ``pyproject.toml`` requires.
+
+        Raises:
+            ArtefactError: the backend failed.
+        """
+        from build import BuildBackendException, BuildException
+
+        self._still()
+        try:
+            with _quiet():
+                return tuple(sorted(self._builder().get_requires_for_build("wheel")))
+        except (BuildException, BuildBackendException, subprocess.CalledProcessError) as error:
+            raise self._failure(error) from error
+
+    def wheel(self) -> Path:
+        """Build the wheel.
+
+        Raises:
+            ArtefactError: the backend failed, or made something else.
+        """
+        from build import BuildBackendException, BuildException
+
+        self._still()
+        out = self.work / "made"
+        out.mkdir()
+        try:
+            with _quiet():
+                made = Path(self._builder().build("wheel", out))
+        except (BuildException, BuildBackendException, subprocess.CalledProcessError) as error:
+            raise self._failure(error) from error
+        if made.suffix != ".whl" or made.parent.resolve() != out.resolve() or not made.is_file():
+            raise ArtefactError(self.filename, f"its backend made {made.name}, which is no wheel")
+        final = self.work / "wheel" / made.name
+        final.parent.mkdir()
+        try:
+            _write_anew(made, final)
+        except (zipfile.BadZipFile, OSError) as error:
+            raise ArtefactError(self.filename, f"its backend made a wheel that cannot be read: {error}") from error
+        return final
+
+    def _builder(self) -> ProjectBuilder:
+        from build import ProjectBuilder
+
+        return ProjectBuilder(self.source, python_executable=str(self.prefix / "bin" / "python"), runner=self._run)
+
+    def _run(self, cmd: Sequence[str], cwd: str | None = None, extra_environ: Mapping[str, str] | None = None) -> None:
+        with (self.work / "log").open("ab") as log:
+            subprocess.run(
+                cmd,
+                cwd=cwd,
+                env={**self._environ(), **(extra_environ or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                umask=0o022,
+                check=True,
+            )
+
+    def _environ(self) -> dict[str, str]:
+        home = self.work / "home"
+        home.mkdir(exist_ok=True)
+        maps = [f"-ffile-prefix-map={self.source}=.", f"-ffile-prefix-map={self.prefix}=/env"]
+        flags = " ".join(["-g0", *maps])
+        return {
+            "PATH": f"{self.prefix / 'bin'}{os.pathsep}{TOOL_PATH}",
+            "HOME": str(home),
+            "TMPDIR": str(home),
+            "LANG": "C.UTF-8",
+            "LC_ALL": "C.UTF-8",
+            "TZ": "UTC",
+            "SOURCE_DATE_EPOCH": str(FILE_TIME),
+            "PYTHONHASHSEED": "0",
+            "PYTHONNOUSERSITE": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "CFLAGS": flags,
+            "CXXFLAGS": flags,
+            "PIP_NO_INDEX": "1",
+            "PIP_CONFIG_FILE": os.devnull,
+            "UV_OFFLINE": "1",
+            **dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), _NOWHERE),
+        }
+
+    def _still(self) -> None:
+        """Give the sources the modes and times that they have everywhere."""
+        for folder, folders, names in os.walk(self.source):
+            for name in names:
+                path = os.path.join(folder, name)  # noqa: PTH118 - tens of thousands of files
+                mode = os.lstat(path).st_mode
+                if stat.S_ISREG(mode):
+                    os.chmod(path, 0o755 if mode & 0o111 else 0o644)  # noqa: PTH101 - as above
+                    os.utime(path, (FILE_TIME, FILE_TIME))
+            for name in folders:
+                os.chmod(os.path.join(folder, name), _FOLDER)  # noqa: PTH101, PTH118 - as above
+
+    def _failure(self, error: Exception) -> ArtefactError:
+        try:
+            said = (self.work / "log").read_text(encoding="utf-8", errors="replace").splitlines()[-_LINES:]
+        except OSError:
+            said = []
+        lines = "".join(f"\n  {line}" for line in said) or f"\n  {error}"
+        return ArtefactError(self.filename, f"its build failed:{lines}")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Drop the warnings of backends, which are meant for the authors of what is built."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _write_anew(made: Path, final: Path) -> None:
+    """Write a wheel with the same members, sorted, with one time and two modes, uncompressed.
+
+    Compressed bytes differ between versions of zlib, and this file does not travel.
+    """
+    with zipfile.ZipFile(made) as old, zipfile.ZipFile(final, "w", zipfile.ZIP_STORED) as new:
+        members = [member for member in old.infolist() if not member.is_dir()]
+        for member in sorted(members, key=lambda member: (".dist-info/" in member.filename, member.filename)):
+            entry = zipfile.ZipInfo(member.filename, _ZIP_TIME)
+            entry.create_system = 3
+            mode = 0o755 if member.external_attr >> 16 & 0o111 else 0o644
+            entry.external_attr = (stat.S_IFREG | mode) << 16
+            with old.open(member) as source, new.open(entry, "w", force_zip64=member.file_size >= 1 << 31) as sink:
+                while data := source.read(1 << 20):
+                    sink.write(data)
