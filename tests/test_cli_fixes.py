@@ -15,6 +15,7 @@ from envsolver.model.errors import FileError
 from envsolver.model.fix import Addition, Edit, Fix
 from envsolver.model.origin import Origin
 from tests.support.cli import CommandLine, publish
+from tests.support.packages import make_wheel
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -320,6 +321,66 @@ def test_a_rule_that_a_fix_ignores_asks_for_its_reason_until_there_is_one(
     )
     cli.spec("a", written.replace("not given yet, say here why this rule does not hold", "we never call it"))
     assert "write the reason" not in cli("lock", "a").err
+
+
+GPU = """\
+python: "3.11"
+platforms: [linux-64]
+gpu:
+  cuda: "11.6"   # of the nodes
+pip: [torch==1.12.1]
+"""
+
+
+@pytest.fixture
+def pytorch(server: IndexServer, monkeypatch: pytest.MonkeyPatch) -> IndexServer:
+    """The server, with an index like those of PyTorch: torch is a CUDA 10.2 build on the default index."""
+    monkeypatch.setattr("envsolver.app.proposals.PYTORCH_INDEXES", server.url("cu116").rpartition("/cu116")[0])
+    server.index().files.clear()
+    for index, version in {"simple": "1.12.1", "cu116": "1.12.1+cu116"}.items():
+        filename = f"torch-{version}-cp311-cp311-linux_x86_64.whl"
+        server.add(filename, make_wheel("torch", version, tag="cp311-cp311-linux_x86_64"), index=index)
+    return server
+
+
+def test_the_build_that_is_wanted_is_taken_from_its_index(cli: CommandLine, pytorch: IndexServer) -> None:
+    cli.spec("a", GPU)
+    url = pytorch.url("cu116").rstrip("/")
+    assert cli("lock", "a", "--json").json["error"]["facts"]["fixes"][0] == {
+        "kind": "index",
+        "title": f"specs/a.yaml: take torch from {url}",
+        "outcome": "torch 1.12.1+cu116",
+        "edits": [
+            {
+                "origin": {"path": "specs/a.yaml", "line": 0},
+                "content": {"indexes": {"pytorch-cu116": {"url": url, "packages": ["torch"]}}},
+            }
+        ],
+        "warning": None,
+    }
+    assert cli("lock", "a", "--apply-fix", "1").status == 0
+    assert (cli.root / "specs" / "a.yaml").read_text(encoding="utf-8") == (
+        GPU + f"indexes:\n  pytorch-cu116:\n    url: {url}\n    packages: [torch]\n"
+    )
+
+
+def test_an_index_that_the_spec_has_gets_one_package_more(cli: CommandLine, pytorch: IndexServer) -> None:
+    url = pytorch.url("cu116").rstrip("/")
+    text = GPU + f"indexes:\n  nightly:\n    url: {url}/\n    packages: [triton]   # for now\n"
+    cli.spec("a", text)
+    assert cli("lock", "a", "--apply-fix", "1").status == 0
+    written = (cli.root / "specs" / "a.yaml").read_text(encoding="utf-8")
+    assert written == text.replace("[triton]", "[triton, torch]")
+
+
+def test_an_index_that_cannot_be_reached_is_told(cli: CommandLine, pytorch: IndexServer) -> None:
+    cli.spec("a", GPU)
+    pytorch.fault("/cu116/*", status=403)
+    done = cli("lock", "a")
+    assert done.status == 3
+    assert "1. specs/a.yaml:4: gpu.cuda: 10.2 instead of 11.6" in done.said
+    assert "this may resolve it, and could not be tried: specs/a.yaml: take torch from" in done.said
+    assert len(pytorch.asked("/cu116/*")) == 1
 
 
 def test_a_fix_that_cannot_be_added_is_told_in_words(cli: CommandLine) -> None:

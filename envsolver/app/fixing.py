@@ -143,7 +143,8 @@ class _Search:
             for direction in directions(reason.text or ""):
                 await self._move(((reason, direction),))
         for proposal in proposals.other_index(spec, conflict, self.hints):
-            if await self._propose(proposal):
+            # An index that cannot be reached is not asked twice.
+            if await self._propose(proposal) or self.untried:
                 break
         await self._first_of_each(proposals.other_name(spec, conflict))
         await self._first_of_each(proposals.other_gpu(spec, conflict))
@@ -194,7 +195,7 @@ class _Search:
             versions = await self._try(edited(self.spec, proposal.edits))
         except UntriedError as error:
             if proposal.needs is not None:
-                self.untried.append(f"{proposal.title}: not tried: {error}")
+                self.untried.append(f"{proposal.title}: {error}")
             return False
         if versions is None:
             return False
@@ -223,9 +224,16 @@ class _Search:
                 versions,
                 far=far,
                 first=moved,
+                warning=self._unspoken_of(chosen),
             )
             return True
         return False
+
+    def _unspoken_of(self, chosen: Sequence[tuple[Reason, Direction]]) -> str | None:
+        """Warn of versions older than those of a rule: where it begins, often only its evidence does."""
+        rules = {reason.requirer: reason.rule for reason in self.conflict if reason.kind == "rule"}
+        older = [rules[reason.project] for reason, way in chosen if way.side == "below" and reason.project in rules]
+        return f"rule {' and '.join(filter(None, older))} says nothing of versions that old" if older else None
 
     async def _move_pairs(self, lines: Sequence[Reason]) -> None:
         """Move two lines together, each to either side, until one way helps for these two."""

@@ -127,6 +127,8 @@ def _explore(name: str, root: Path, recorder: _Recorder) -> None:
             lock.unlink()
     read_project(root, name)
     for row in facts["conflict"]:
+        if row["kind"] in {"ruled-out", "note"}:
+            continue
         origin = Origin(**row["origin"]) if row["origin"] else None
         reason = Reason(**{**row, "lines": tuple(row["lines"]), "origin": origin, "builds": tuple(row["builds"])})
         with contextlib.suppress(NoSolutionError):

@@ -161,8 +161,6 @@ def _tell_fixes(ui: Ui, outcome: LockOutcome) -> None:
     """Print what would help, or what the error itself has to suggest."""
     error = outcome.error
     fixes = error.fixes if isinstance(error, NoSolutionError) else ()
-    for untried in error.untried if isinstance(error, NoSolutionError) else ():
-        ui.more(untried, first="  ", indent="    ")
     if fixes:
         ui.more("these changes resolve it, each was solved:")
         for number, fix in enumerate(fixes, start=1):
@@ -171,6 +169,11 @@ def _tell_fixes(ui: Ui, outcome: LockOutcome) -> None:
             ui.more(f"gives {fix.outcome}", **deeper)
             if fix.warning is not None:
                 ui.more(fix.warning, **deeper)
+    if isinstance(error, NoSolutionError) and error.untried:
+        ui.more("this may resolve it, and could not be tried:")
+        for untried in error.untried:
+            ui.more(untried, first="  ", indent="    ")
+    if fixes:
         ui.hint(f"`envsolver lock {outcome.name} --apply-fix N` writes one of them into the spec")
     elif error is not None and error.hint:
         ui.hint(error.hint)
