@@ -180,6 +180,9 @@ dependencies = [
     {{ name = "pywin32", marker = "sys_platform == 'win32'" }},
 ]
 
+[package.metadata]
+requires-dist = [{{ name = "torch", extras = ["opt"], specifier = ">=2,<3" }}]
+
 [[package]]
 name = "pywin32"
 version = "306"
@@ -226,7 +229,7 @@ def test_uv_lock_is_read_from_its_project_down() -> None:
     assert torch.sha256 == SHA
     assert torch.index_url == "https://download.pytorch.org/whl/cu118"
     assert UV.splitlines()[torch.line : torch.line + 1] == ['name = "torch"']
-    assert [root.name for root in lock.roots] == ["torch"]
+    assert [root.text for root in lock.roots] == ["torch>=2,<3"]
     assert "pywin32" in versions(pylock_reader.loads_uv(UV, "uv.lock", WINDOWS))
 
 
@@ -284,6 +287,25 @@ def test_conda_lock_is_read_for_the_platform() -> None:
         conda_reader.loads_conda_lock(CONDA_LOCK, "conda-lock.yml", Target(platform="osx-64", python="3.10.22"))
 
 
+EXPLICIT = """\
+# platform: linux-64
+@EXPLICIT
+https://e.com/conda-forge/noarch/python_abi-3.10-3_cp310.conda#7aca3059a1729aa76c597603f10b0dd3
+https://e.com/pytorch/linux-64/pytorch-1.12.1-py3.10_cuda11.6_cudnn8.3.2_0.tar.bz2
+"""
+
+
+def test_an_explicit_list_is_read() -> None:
+    lock = conda_reader.loads_explicit(EXPLICIT, "linux.lock", LINUX)
+    assert versions(lock) == {"python-abi": "3.10", "pytorch": "1.12.1"}
+    assert [package.build_string for package in lock.packages] == ["3_cp310", "py3.10_cuda11.6_cudnn8.3.2_0"]
+    assert [(package.line, package.hashed) for package in lock.packages] == [(3, True), (4, False)]
+    with pytest.raises(ForeignLockError, match=r"^linux\.lock:4: pytorch is for linux-64, not for win-64$"):
+        conda_reader.loads_explicit(EXPLICIT, "linux.lock", WINDOWS)
+    with pytest.raises(ForeignLockError, match="is no package of conda"):
+        conda_reader.loads_explicit("@EXPLICIT\nhttps://e.com/x\n", "linux.lock", LINUX)
+
+
 ENVIRONMENT = """\
 name: train
 channels: [conda-forge]
@@ -324,6 +346,8 @@ def test_what_is_no_environment_is_refused(text: str) -> None:
         ("uv.lock", UV, "uv"),
         ("conda-lock.yml", CONDA_LOCK, "conda-lock"),
         ("linux.yaml", CONDA_LOCK, "conda-lock"),
+        ("conda-linux-64.lock", EXPLICIT, "explicit"),
+        ("spec-file.txt", EXPLICIT, "explicit"),
         ("environment.yml", ENVIRONMENT, "environment"),
     ],
 )

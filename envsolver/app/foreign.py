@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from envsolver.app.files import read_text
@@ -16,7 +18,6 @@ from envsolver.model.target import KNOWN_PLATFORMS, LATEST_PATCH, Target, full_p
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from envsolver.formats.foreign import ForeignLock, ForeignPackage
     from envsolver.model.candidate import Name
@@ -84,7 +85,7 @@ def read_foreign(path: Path, circumstances: Circumstances) -> tuple[ForeignLock,
         ForeignLockError: it is none, or not of a kind that is known.
         UsageError: the circumstances make no sense.
     """
-    shown = path.as_posix()
+    shown = _shown(path)
     text = read_text(path)
     if text is None:
         raise FileError(f"{shown}: there is no such file")
@@ -93,11 +94,21 @@ def read_foreign(path: Path, circumstances: Circumstances) -> tuple[ForeignLock,
     return lock, foreign_subject(lock, shown, target, circumstances)
 
 
+def _shown(path: Path) -> str:
+    """Return a path as messages have it, and as services that show findings expect it: from the current folder on."""
+    try:
+        return path.absolute().relative_to(Path.cwd()).as_posix()
+    except (OSError, ValueError):
+        return path.as_posix()
+
+
 def _reader(name: str, text: str, shown: str) -> Callable[[str, str, Target], ForeignLock]:
     """Return what reads a file of this name; where names do not tell, its content does."""
     from envsolver.formats import conda_reader, pylock_reader, requirements_reader
 
     lowered = name.lower()
+    if re.search(r"^@EXPLICIT\s*$", text, re.MULTILINE):
+        return conda_reader.loads_explicit
     if lowered.endswith((".yml", ".yaml")):
         is_lock = "conda-lock" in lowered or "\npackage:" in f"\n{text}"
         return conda_reader.loads_conda_lock if is_lock else conda_reader.loads_environment
@@ -109,7 +120,7 @@ def _reader(name: str, text: str, shown: str) -> Callable[[str, str, Target], Fo
         return requirements_reader.loads
     raise ForeignLockError(
         f"{shown}: what this file is cannot be told from its name",
-        hint="known are requirements.txt, pylock.toml, uv.lock, conda-lock.yml and environment.yml",
+        hint="known are requirements.txt, pylock.toml, uv.lock, conda-lock.yml, environment.yml and @EXPLICIT lists",
     )
 
 

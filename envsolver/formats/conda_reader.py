@@ -1,4 +1,4 @@
-"""``conda-lock.yml`` of conda-lock, and an ``environment.yml`` whose packages are pinned."""
+"""``conda-lock.yml`` of conda-lock, explicit lists of conda, and an ``environment.yml`` whose packages are pinned."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from envsolver.model.target import Target
 
-__all__ = ["loads_conda_lock", "loads_environment"]
+__all__ = ["loads_conda_lock", "loads_environment", "loads_explicit"]
 
 _PINNED = re.compile(r"(?:[^\s:]+::)?([A-Za-z0-9._-]+)\s*==?\s*([^\s=<>!*,|]+)(?:\s*=+\s*(\S+))?")
 
@@ -65,6 +65,40 @@ def _of_conda_lock(row: Mapping[str, Any], line: int) -> ForeignPackage:
         manager="conda" if is_conda else "pip",
         build_string=stem.rpartition("-")[2] if is_conda and stem.count("-") >= 2 else None,
     )
+
+
+def loads_explicit(text: str, path: str, target: Target) -> ForeignLock:
+    """Read an explicit list of conda: one URL a line behind ``@EXPLICIT``.
+
+    Raises:
+        ForeignLockError: a line is no URL of a package, or of another platform.
+    """
+    packages = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        entry = line.strip()
+        if not entry or entry.startswith(("#", "@")):
+            continue
+        url, _, digest = entry.partition("#")
+        found = re.fullmatch(r".*/([^/]+)/([^/]+)-([^/-]+)-([^/-]+)\.(?:conda|tar\.bz2)", url)
+        if found is None:
+            raise ForeignLockError(f"{path}:{number}: {entry!r} is no package of conda")
+        if found[1] not in {target.platform, "noarch"}:
+            raise ForeignLockError(
+                f"{path}:{number}: {found[2]} is for {found[1]}, not for {target.platform}",
+                hint="--platform chooses another one",
+            )
+        packages.append(
+            ForeignPackage(
+                name=normalize_name(found[2]),
+                version=found[3],
+                line=number,
+                url=url,
+                hashed=bool(digest),
+                manager="conda",
+                build_string=found[4],
+            )
+        )
+    return ForeignLock(kind="explicit", packages=tuple(packages))
 
 
 def loads_environment(text: str, path: str, target: Target) -> ForeignLock:

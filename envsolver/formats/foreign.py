@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ForeignLock", "ForeignLockError", "ForeignPackage", "ForeignRoot", "best_file"]
 
-ForeignKind = Literal["requirements", "pylock", "uv", "conda-lock", "environment"]
+ForeignKind = Literal["requirements", "pylock", "uv", "conda-lock", "explicit", "environment"]
 
 
 class ForeignLockError(EnvsolverError):

@@ -103,10 +103,22 @@ def loads_uv(text: str, path: str, target: Target) -> ForeignLock:
     for row, line in ((row, line) for found in by_name.values() for line, row in found):
         if {"virtual", "editable"} & set(row.get("source", {})):
             needs = list(_needs(row.get("dependencies"), target))
-            roots += [ForeignRoot(name=below, text=below, line=line) for below, _, _ in needs]
+            asked = _asked(row)
+            roots += [ForeignRoot(name=below, text=asked.get(below, below), line=line) for below, _, _ in needs]
             waiting += needs
     packages = _walk(by_name, waiting, target)
     return ForeignLock(kind="uv", packages=tuple(packages[name] for name in sorted(packages)), roots=tuple(roots))
+
+
+def _asked(row: Mapping[str, Any]) -> dict[Name, str]:
+    """Return what a project requires as it is written there, by name."""
+    metadata = row.get("metadata")
+    written = metadata.get("requires-dist") if isinstance(metadata, dict) else None
+    return {
+        normalize_name(one["name"]): f"{one['name']}{one.get('specifier', '')}"
+        for one in written or ()
+        if isinstance(one, dict) and isinstance(one.get("name"), str)
+    }
 
 
 def _walk(
