@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def test_copies_are_up_to_date_and_can_be_checked(tmp_path: Path, repository: Path) -> None:
-    from envsolver.app.checking import check, every
+    from envsolver.app.checking import check, select
 
     project = multiply(repository, tmp_path / "project", 7)
-    environments = every(project)
+    _, environments = select(project.root, (), every=True)
     assert len(environments) == 7
     assert {outcome.standing for outcome in check(project, environments)} == {"up-to-date"}
     seconds, used = measured(project, tmp_path / "cache")

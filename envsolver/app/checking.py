@@ -5,26 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from envsolver.app.checked import Seen, recall
-from envsolver.app.freshness import state_beside
-from envsolver.app.project import Environment
-from envsolver.app.stamps import SPECS, environment_files
-from envsolver.findings.judge import judge, ordered
+from envsolver.app.project import Environment, Project
+from envsolver.app.stamps import SPECS, environment_files, nearest_project
 from envsolver.findings.model import Finding
-from envsolver.knowledge.version import knowledge_version
 from envsolver.model.errors import EnvsolverError, SpecError
 from envsolver.model.origin import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from envsolver.app.filelists import FileLists
     from envsolver.app.foreign import Circumstances
     from envsolver.app.newer import NewerRelease
-    from envsolver.app.project import Project
     from envsolver.findings.subject import Subject
     from envsolver.knowledge.rules import RuleBook
     from envsolver.lock.model import Lock
@@ -38,9 +34,9 @@ __all__ = [
     "LockStanding",
     "check",
     "check_file",
-    "every",
     "file_with_fixes",
     "list_reader",
+    "select",
     "with_fixes",
     "with_newer",
 ]
@@ -105,18 +101,32 @@ def check(
     return tuple(found[environment.name] for environment in environments)
 
 
-def every(project: Project) -> tuple[Environment, ...]:
-    """Return all environments of a project, sorted by name, without a look at their specs.
+def select(folder: Path | None, names: Sequence[str], *, every: bool) -> tuple[Project, tuple[Environment, ...]]:
+    """Return a project and the environments of it that are meant, without a look at their specs where that will do.
+
+    Args:
+        folder: of the project; None: the nearest from the current folder upwards.
+        names: names, aliases or paths of specs.
+        every: all of the project's.
 
     Raises:
+        UsageError: there is no such project, or nothing or both was asked for.
+        UnknownEnvironmentError: one is unknown.
         SpecError: two specs have one name.
     """
-    names = environment_files(project.root) or []
-    stems = [name.rpartition(".")[0] for name in names]
-    if len(set(stems)) < len(stems) or not stems:
-        return project.select((), every=True)  # which says what is wrong
-    folder = (project.root / SPECS).resolve()
-    return tuple(Environment(name=stem, path=folder / name) for stem, name in sorted(zip(stems, names, strict=True)))
+    root = nearest_project(Path.cwd()) if folder is None else folder.resolve()
+    files = environment_files(root) if root is not None else None
+    if root is not None and files and every != bool(names):
+        by_name = {name.rpartition(".")[0]: name for name in files}
+        wanted = sorted(by_name) if every else list(dict.fromkeys(names))
+        # Aliases, paths and mistakes go the long way, which reads all specs.
+        if len(by_name) == len(files) and all(name in by_name for name in wanted):
+            specs = (root / SPECS).resolve()
+            return Project(root=root), tuple(Environment(name=name, path=specs / by_name[name]) for name in wanted)
+    from envsolver.app.project import open_project
+
+    project = open_project(folder)
+    return project, project.select(names, every=every)
 
 
 def _judged(project: Project, environments: Sequence[Environment], reader: ListReader | None) -> Sequence[CheckOutcome]:
@@ -144,6 +154,9 @@ def _judge_one(project: Project, environment: Environment, reader: ListReader | 
 
 def _judge(project: Project, environment: Environment, reader: ListReader | None) -> CheckOutcome:
     from envsolver.app.filelists import cached_lists
+    from envsolver.app.freshness import state_beside
+    from envsolver.findings.judge import judge, ordered
+    from envsolver.knowledge.version import knowledge_version
 
     try:
         spec = project.spec(environment, validate=False)
@@ -239,7 +252,9 @@ def check_file(path: Path, circumstances: Circumstances, *, reader: ListReader |
     """
     from envsolver.app.filelists import cached_lists
     from envsolver.app.foreign import read_foreign
+    from envsolver.findings.judge import judge
     from envsolver.knowledge.rules import load_rulebook
+    from envsolver.knowledge.version import knowledge_version
 
     lock, subject = read_foreign(path, circumstances)
     read = cached_lists([subject]) if reader is None else reader([subject], None)
@@ -282,6 +297,8 @@ def _with_fixes(
 ) -> CheckOutcome:
     from envsolver.app.freshness import lock_state
     from envsolver.app.mending import Case, mended, needs_mending
+    from envsolver.findings.judge import judge
+    from envsolver.knowledge.version import knowledge_version
     from envsolver.lock.reader import loads
 
     if outcome.standing not in {"up-to-date", "stale"} or not any(map(needs_mending, outcome.findings)):
@@ -327,6 +344,7 @@ def _with_newer(
 ) -> CheckOutcome:
     from envsolver.app.files import read_text
     from envsolver.app.newer import today
+    from envsolver.findings.judge import ordered
     from envsolver.lock.reader import loads
 
     if outcome.standing not in {"up-to-date", "stale"}:
@@ -372,7 +390,9 @@ def file_with_fixes(
     """
     from envsolver.app.foreign import read_foreign
     from envsolver.app.mending import case_of_file, mended
+    from envsolver.findings.judge import judge
     from envsolver.knowledge.rules import load_rulebook
+    from envsolver.knowledge.version import knowledge_version
 
     _, subject = read_foreign(path, circumstances)
     book = load_rulebook()

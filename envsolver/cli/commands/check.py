@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envsolver.app import checking, verdicts
-from envsolver.app.project import open_project
 from envsolver.cli.base import EnvironmentName, command, output_option
 from envsolver.cli.output import write_document
 from envsolver.cli.text import count, fill
@@ -84,9 +83,8 @@ def check(
     if path is None:
         if given := [name for name in _OF_FILES if of_files[name]]:
             raise click.UsageError(f"--{given[0].replace('_', '-')} goes with --file only: a spec says it itself")
-        project = open_project(ui.common.project)
+        project, environments = checking.select(ui.common.project, names, every=every)
         root = project.root
-        environments = checking.every(project) if every and not names else project.select(names, every=every)
         with ui.progress() as progress:
             if read_files:
                 reader = checking.list_reader(root, offline=ui.common.offline, progress=progress)
