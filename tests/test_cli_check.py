@@ -270,6 +270,9 @@ def test_paths_begin_at_the_repository(real: CommandLine, tmp_path_factory: pyte
     (real.root.parent / ".git").mkdir(exist_ok=True)
     out = real("check", "acpt-1.13-py38", "--format", "github").out
     assert f"file={real.root.name}/specs/" in out
+    (real.root / "r.txt").write_text("torch==2.1.2\nnumpy==2.0.2\n", encoding="utf-8")
+    out = real("check", "--file", "r.txt", "--python", "3.10", "--format", "github").out
+    assert f"::error file={real.root.name}/r.txt,line=1," in out
     (real.root.parent / ".git").rmdir()
 
 

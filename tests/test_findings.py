@@ -140,6 +140,16 @@ def test_packages_of_one_kind_are_one_finding() -> None:
     )
 
 
+def test_two_majors_without_torch_are_found() -> None:
+    pins = ["cupy-cuda12x==13.3.0", "nvidia-cublas-cu11==11.11.3.6", "nvidia-cublas-cu12==12.1.3.1"]
+    (finding,) = [one for one in judged(subject(*pins)) if one.code == "GPU003"]
+    assert finding.message == (
+        "nvidia-cublas-cu11 11.11.3.6 was built for CUDA 11, cupy-cuda12x 13.3.0 and nvidia-cublas-cu12 12.1.3.1 "
+        "for CUDA 12"
+    )
+    assert "GPU003" not in found(*pins[::2])
+
+
 def test_nothing_is_said_of_cuda_on_macos() -> None:
     assert not {"GPU001", "GPU005"} & set(found("torch==2.1.2", cuda="12.1", platform="osx-arm64"))
 

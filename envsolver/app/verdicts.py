@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from envsolver.app.checking import CheckOutcome
     from envsolver.findings.model import Finding
+    from envsolver.model.origin import Origin
 
 __all__ = ["counts", "failing", "outcome_data", "to_github", "to_sarif"]
 
@@ -56,12 +57,13 @@ def outcome_data(outcome: CheckOutcome) -> dict[str, Any]:
     }
 
 
-def to_sarif(outcomes: Sequence[CheckOutcome], root: Path | None) -> dict[str, Any]:
+def to_sarif(outcomes: Sequence[CheckOutcome], root: Path) -> dict[str, Any]:
     """Return a SARIF 2.1.0 log.
 
     Args:
         outcomes: of the check.
-        root: of the project; paths then begin at the folder that holds its version control, as services expect it.
+        root: folder at which the paths of the findings begin. In what is returned they begin at the one that is under
+            version control, as services expect it.
     """
     from envsolver import __version__
     from envsolver.findings.sarif import to_sarif as sarif
@@ -69,26 +71,27 @@ def to_sarif(outcomes: Sequence[CheckOutcome], root: Path | None) -> dict[str, A
     return sarif(_placed(outcomes, root), version=__version__)
 
 
-def to_github(outcomes: Sequence[CheckOutcome], root: Path | None) -> str:
+def to_github(outcomes: Sequence[CheckOutcome], root: Path) -> str:
     """Return a workflow command of GitHub for each finding. Arguments as :func:`to_sarif`."""
     from envsolver.findings.render import github_annotations
 
     return github_annotations(_placed(outcomes, root))
 
 
-def _placed(outcomes: Sequence[CheckOutcome], root: Path | None) -> Iterator[Finding]:
-    prefix = "" if root is None else _prefix(root)
+def _placed(outcomes: Sequence[CheckOutcome], root: Path) -> Iterator[Finding]:
+    prefix = _prefix(root)
     for outcome in outcomes:
         for finding in outcome.findings:
-            if not prefix:
-                yield finding
-                continue
             lock = finding.lock_place
             yield replace(
                 finding,
-                place=replace(finding.place, path=f"{prefix}{finding.place.path}"),
-                lock_place=None if lock is None else replace(lock, path=f"{prefix}{lock.path}"),
+                place=_under(prefix, finding.place),
+                lock_place=None if lock is None else _under(prefix, lock),
             )
+
+
+def _under(prefix: str, place: Origin) -> Origin:
+    return place if place.path.startswith("/") else replace(place, path=f"{prefix}{place.path}")
 
 
 def _prefix(root: Path) -> str:

@@ -39,6 +39,29 @@ def variants(subject: Subject) -> Iterator[Draft]:
         message = f"{_names(parts)} {what}; {other}"
         yield Draft(code=code, message=message, parts=tuple(parts), allowed=allowed)
     yield from _carried(subject)
+    yield from _majors(subject)
+
+
+def _majors(subject: Subject) -> Iterator[Draft]:
+    """Yield the packages of a second major version of CUDA where neither the spec nor torch says which one is meant."""
+    if _TORCH in subject.variants or (subject.gpu is not None and subject.gpu.version is not None):
+        return
+    majors: dict[str, list[Part]] = {}
+    for name, variant in subject.variants.items():
+        if variant.backend == "cuda" and variant.major is not None and not variant.optional:
+            majors.setdefault(variant.major, []).append(subject.parts[name])
+    if len(majors) < 2:
+        return
+    # The one that more packages have is what the environment is for; of two with as many, the newer.
+    main = max(majors, key=lambda major: (len(majors[major]), int(major)))
+    for major, parts in sorted(majors.items()):
+        if major != main:
+            verb = "was" if len(parts) == 1 else "were"
+            yield Draft(
+                code="GPU003",
+                message=f"{_names(parts)} {verb} built for CUDA {major}, {_names(majors[main])} for CUDA {main}",
+                parts=tuple(parts),
+            )
 
 
 def _against_spec(subject: Subject, name: Name, variant: Variant) -> tuple[str, str] | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from envsolver.app import checking, verdicts
+from envsolver.app import asking, checking, verdicts
 from envsolver.cli.base import EnvironmentName, command, output_option
 from envsolver.cli.output import write_document
 from envsolver.cli.text import count, fill
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from envsolver.app.checking import CheckOutcome, Finding
     from envsolver.app.foreign import Circumstances
+    from envsolver.app.project import Environment, Project
     from envsolver.cli.ui import Ui
 
 __all__ = ["check"]
@@ -78,39 +79,46 @@ def check(
     it judges a lock that another tool made. `envsolver explain CODE` describes a code. Exit status 1: there are errors.
     """
     form = format_ or ("json" if ui.json_wanted else "text")
-    root = None
-    reader: Any = None
     if path is None:
         if given := [name for name in _OF_FILES if of_files[name]]:
             raise click.UsageError(f"--{given[0].replace('_', '-')} goes with --file only: a spec says it itself")
         project, environments = checking.select(ui.common.project, names, every=every)
-        root = project.root
-        with ui.progress() as progress:
-            if read_files:
-                reader = checking.list_reader(root, offline=ui.common.offline, progress=progress)
-            outcomes = checking.check(project, environments, reader=reader)
-            offline = ui.common.offline
-            if outdated:
-                outcomes = checking.with_newer(project, environments, outcomes, offline=offline, progress=progress)
-            if fixes:
-                outcomes = checking.with_fixes(project, environments, outcomes, offline=offline, progress=progress)
+        root: Path | None = project.root
+        outcomes = _of_project(ui, project, environments, read_files=read_files, fixes=fixes, outdated=outdated)
     else:
-        circumstances = _circumstances(names, of_files, every=every)
         if outdated:
             raise click.UsageError("--outdated goes with environments only: --file names no indexes")
-        with ui.progress() as progress:
-            if read_files:
-                reader = checking.list_reader(Path.cwd(), offline=ui.common.offline, progress=progress)
-            outcome = checking.check_file(path, circumstances, reader=reader)
-            if fixes:
-                offline = ui.common.offline
-                outcome = checking.file_with_fixes(path, circumstances, outcome, offline=offline, progress=progress)
-            outcomes = (outcome,)
+        circumstances = _circumstances(names, of_files, every=every)
+        root = None
+        outcomes = (_of_file(ui, path, circumstances, read_files=read_files, fixes=fixes),)
     failed = [outcome.error for outcome in outcomes if outcome.error is not None]
     bad = any(verdicts.failing(outcome.findings, strict=strict) for outcome in outcomes)
-    status = max((error.exit_code for error in failed), default=1 if bad else 0)
     _write(ui, outcomes, form, output, root, notes=notes)
-    return status
+    return max((error.exit_code for error in failed), default=1 if bad else 0)
+
+
+def _of_project(
+    ui: Ui, project: Project, environments: Sequence[Environment], *, read_files: bool, fixes: bool, outdated: bool
+) -> Sequence[CheckOutcome]:
+    offline = ui.common.offline
+    with ui.progress() as progress:
+        reader = checking.list_reader(project.root, offline=offline, progress=progress) if read_files else None
+        outcomes = checking.check(project, environments, reader=reader)
+        if outdated:
+            outcomes = asking.with_newer(project, environments, outcomes, offline=offline, progress=progress)
+        if fixes:
+            outcomes = asking.with_fixes(project, environments, outcomes, offline=offline, progress=progress)
+    return outcomes
+
+
+def _of_file(ui: Ui, path: Path, circumstances: Circumstances, *, read_files: bool, fixes: bool) -> CheckOutcome:
+    offline = ui.common.offline
+    with ui.progress() as progress:
+        reader = checking.list_reader(Path.cwd(), offline=offline, progress=progress) if read_files else None
+        outcome = checking.check_file(path, circumstances, reader=reader)
+        if fixes:
+            outcome = asking.file_with_fixes(path, circumstances, outcome, offline=offline, progress=progress)
+    return outcome
 
 
 def _circumstances(names: tuple[str, ...], of_files: dict[str, Any], *, every: bool) -> Circumstances:
@@ -137,9 +145,9 @@ def _write(
     if form == "text":
         text = "\n".join(line for outcome in outcomes for line in _text(ui, outcome, notes=notes or ui.verbose))
     elif form == "github":
-        text = verdicts.to_github(outcomes, root)
+        text = verdicts.to_github(outcomes, root or Path.cwd())
     elif form == "sarif":
-        text = json.dumps(verdicts.to_sarif(outcomes, root), indent=2, ensure_ascii=False) + "\n"
+        text = json.dumps(verdicts.to_sarif(outcomes, root or Path.cwd()), indent=2, ensure_ascii=False) + "\n"
     else:
         text = json.dumps(_document(outcomes, root), indent=2, ensure_ascii=False) + "\n"
     if text or output is not None:
