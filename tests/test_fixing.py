@@ -14,9 +14,9 @@ from envsolver.app.specedits import edited
 from envsolver.knowledge.effects import SolverRules
 from envsolver.knowledge.rules import load_rulebook
 from envsolver.model.errors import NoSolutionError
-from envsolver.model.fix import Edit
+from envsolver.model.fix import Edit, Removal
 from envsolver.model.origin import Origin
-from envsolver.model.spec import GpuSpec, Spec
+from envsolver.model.spec import GpuSpec, IndexSpec, Spec
 from envsolver.solve.gpu import GpuNeeds
 from envsolver.solve.resolve import resolve
 from tests.support.memory import MemorySource, problem, requirements
@@ -170,6 +170,39 @@ def test_what_the_spec_says_of_the_gpu_can_change(source: MemorySource) -> None:
     assert [(fix.title, fix.outcome) for fix in fixes] == [
         ("specs/x.yaml:2: gpu.cuda: 11.7 instead of 12.4", "torch 1.13.1")
     ]
+
+
+def test_the_first_release_with_code_for_all_nodes_is_suggested_with_its_cuda() -> None:
+    source = MemorySource()
+    for version in ["1.12.1", "2.0.0", "2.1.0", "2.1.2"]:
+        source.add("torch", version, tags=LINUX)
+    indexes = (IndexSpec(alias="ours", url="https://x.example", origin=Origin("specs/x.yaml", 9), packages=("torch",)),)
+    facts = gpu(version="10.2", architectures=("7.0", "9.0"))
+    fixes = fixes_of(replace(spec_of("torch==1.12.1"), gpu=facts, indexes=indexes), source)
+    assert [(fix.title, fix.outcome) for fix in fixes] == [
+        ("specs/x.yaml:2: gpu.architectures: without 9.0", "torch 1.12.1"),
+        (
+            "specs/x.yaml:5: torch==2.1.0 instead of torch==1.12.1, with gpu.cuda: 12.1, from the default index",
+            "torch 2.1.0",
+        ),
+    ]
+    assert fixes[1].edits == (
+        Edit(origin=Origin("specs/x.yaml", 5), old="torch==1.12.1", new="torch==2.1.0"),
+        Edit(origin=Origin("specs/x.yaml", 2), old="10.2", new="12.1"),
+        Removal(origin=Origin("specs/x.yaml", 9), keys=("indexes", "ours")),
+    )
+
+
+def test_an_index_of_a_base_stays_where_it_is() -> None:
+    source = MemorySource()
+    for version in ["1.12.1", "2.1.0"]:
+        source.add("torch", version, tags=LINUX)
+    indexes = (
+        IndexSpec(alias="ours", url="https://x.example", origin=Origin("specs/_y.yaml", 9), packages=("torch",)),
+    )
+    facts = gpu(version="10.2", architectures=("7.0", "9.0"))
+    fixes = fixes_of(replace(spec_of("torch==1.12.1"), gpu=facts, indexes=indexes), source)
+    assert [fix.title for fix in fixes] == ["specs/x.yaml:2: gpu.architectures: without 9.0"]
 
 
 def test_another_distribution_of_the_project_is_suggested() -> None:

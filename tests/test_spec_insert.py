@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envsolver.spec.edit import NotFoundError
-from envsolver.spec.insert import add_yaml
+from envsolver.spec.insert import add_yaml, remove_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,6 +88,34 @@ def test_it_stands_where_it_belongs(text: str, content: Mapping[str, Any], chang
 def test_what_cannot_be_added_alone_is_refused(text: str) -> None:
     with pytest.raises(NotFoundError):
         add_yaml(text, RULE)
+
+
+@pytest.mark.parametrize(
+    ("text", "keys", "changed"),
+    [
+        ("a: 1\nb:\n  c: {d: e} # of ours\n  # behind\n  f: g\n", ["b", "c"], "a: 1\nb:\n  # behind\n  f: g\n"),
+        ("a: 1\nb:\n  c:\n    - d\n# end\nf: g\n", ["b", "c"], "a: 1\n# end\nf: g\n"),
+        ("a: 1\nb:\n  c:\n    d: e\n", ["b", "c", "d"], "a: 1\n"),
+        ("a: 1\nb: 2", ["b"], "a: 1\n"),
+    ],
+)
+def test_an_entry_is_taken_out_with_its_lines(text: str, keys: list[str], changed: str) -> None:
+    assert remove_yaml(text, keys) == changed
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("a: 1\n", ["b"]),
+        ("a: {b: 1, c: 2}\n", ["a", "b"]),
+        ("a: [b]\n", ["a", "b"]),
+        ("a: &x {b: 1}\nc: *x\n", ["a"]),
+        ("- a\n", ["a"]),
+    ],
+)
+def test_what_cannot_be_taken_out_alone_is_refused(text: str, keys: list[str]) -> None:
+    with pytest.raises(NotFoundError):
+        remove_yaml(text, keys)
 
 
 words = st.text(st.characters(categories=["L", "N", "P", "S", "Zs"], include_characters=":#'\"\n"), max_size=12)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from envsolver.app.files import read_text, write_together
 from envsolver.app.locking import lock
 from envsolver.model.errors import FileError, NoSolutionError, UsageError
-from envsolver.model.fix import Addition
+from envsolver.model.fix import Addition, Removal
 from envsolver.spec.edit import NotFoundError, edit_toml, edit_yaml
-from envsolver.spec.insert import add_yaml
+from envsolver.spec.insert import add_yaml, remove_yaml
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,22 +78,23 @@ def apply_fix(project: Project, fix: Fix) -> tuple[Path, ...]:
     return write_together({path: text.encode("utf-8") for path, text in texts.items()})
 
 
-def _edited(text: str, edit: Edit | Addition) -> str:
-    if isinstance(edit, Addition):
-        try:
-            return add_yaml(text, edit.content)
-        except NotFoundError as error:
-            raise FileError(f"{edit.origin}: {error}", hint=_by_hand(edit)) from error
-    change = edit_toml if edit.origin.path.endswith(".toml") else edit_yaml
+def _edited(text: str, edit: Edit | Addition | Removal) -> str:
     try:
+        if isinstance(edit, Addition):
+            return add_yaml(text, edit.content)
+        if isinstance(edit, Removal):
+            return remove_yaml(text, edit.keys)
+        change = edit_toml if edit.origin.path.endswith(".toml") else edit_yaml
         return change(text, edit.origin.line, edit.old, edit.new)
     except NotFoundError as error:
         raise FileError(f"{edit.origin}: {error}", hint=_by_hand(edit)) from error
 
 
-def _by_hand(edit: Edit | Addition) -> str:
+def _by_hand(edit: Edit | Addition | Removal) -> str:
     if isinstance(edit, Addition):
         import json
 
         return f"add it by hand: {json.dumps(edit.content, ensure_ascii=False)}"
+    if isinstance(edit, Removal):
+        return f"take it out by hand: {'.'.join(edit.keys)}"
     return f"change it by hand: {f'{edit.new} instead of {edit.old}' if edit.new else f'without {edit.old}'}"

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from envsolver.app.proposals import Hints, Proposal
     from envsolver.model.candidate import Name
     from envsolver.model.conflict import Reason
-    from envsolver.model.fix import Addition, FixKind
+    from envsolver.model.fix import Addition, FixKind, Removal
     from envsolver.model.spec import Spec
 
     Versions = Mapping[Name, str]
@@ -142,12 +142,10 @@ class _Search:
         for reason in lines:
             for direction in directions(reason.text or ""):
                 await self._move(((reason, direction),))
-        for proposal in proposals.other_index(spec, conflict, self.hints):
-            # An index that cannot be reached is not asked twice.
-            if await self._propose(proposal) or self.untried:
-                break
+        await self._first_of(proposals.other_index(spec, conflict, self.hints))
         await self._first_of_each(proposals.other_name(spec, conflict))
         await self._first_of_each(proposals.other_gpu(spec, conflict))
+        await self._first_of(proposals.other_build(spec, conflict, self.hints))
         for proposal in proposals.groups_apart(spec, conflict):
             await self._propose(proposal)
         harmless = bool(self.trials)
@@ -180,6 +178,16 @@ class _Search:
             raise
         except NoSolutionError:
             return None
+
+    async def _first_of(self, candidates: Iterable[Proposal]) -> None:
+        """Try proposals until one helps. An index that cannot be reached is not asked twice."""
+        unreached: set[str | None] = set()
+        for proposal in candidates:
+            told = len(self.untried)
+            if proposal.needs not in unreached and await self._propose(proposal):
+                return
+            if len(self.untried) > told:
+                unreached.add(proposal.needs)
 
     async def _first_of_each(self, candidates: Iterable[Proposal]) -> None:
         """Try proposals until one helps, for each place in the spec."""
@@ -253,7 +261,7 @@ class _Search:
         self,
         kind: FixKind,
         words: str,
-        edits: Sequence[Edit | Addition],
+        edits: Sequence[Edit | Addition | Removal],
         versions: Versions,
         *,
         far: tuple[int, int] = (0, 0),
@@ -281,7 +289,7 @@ class _Search:
         yield from map(project_of, self.spec.requirements)
 
 
-def _renamed(edits: Iterable[Edit | Addition]) -> Iterator[Name]:
+def _renamed(edits: Iterable[Edit | Addition | Removal]) -> Iterator[Name]:
     """Yield the projects that edits of requirements speak of."""
     from packaging.requirements import InvalidRequirement
 

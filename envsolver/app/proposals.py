@@ -11,10 +11,17 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from envsolver.knowledge.gpu import driver_supports
-from envsolver.knowledge.torch_index import PYTORCH_INDEXES, cuda_versions, torch_index, torch_releases_on
+from envsolver.knowledge.torch_index import (
+    PYTORCH_INDEXES,
+    cuda_versions,
+    first_torch_for,
+    serves_by_default,
+    torch_index,
+    torch_releases_on,
+)
 from envsolver.knowledge.variants import SAME_VARIANT_FAMILY
 from envsolver.model.candidate import normalize_name
-from envsolver.model.fix import REASON_TO_WRITE, Addition, Edit
+from envsolver.model.fix import REASON_TO_WRITE, Addition, Edit, Removal
 from envsolver.model.origin import Origin
 from envsolver.model.pep508 import parse_requirement
 
@@ -26,7 +33,17 @@ if TYPE_CHECKING:
     from envsolver.model.fix import FixKind
     from envsolver.model.spec import Spec, SpecRequirement
 
-__all__ = ["Hints", "Proposal", "drops", "groups_apart", "ignored_rules", "other_gpu", "other_index", "other_name"]
+__all__ = [
+    "Hints",
+    "Proposal",
+    "drops",
+    "groups_apart",
+    "ignored_rules",
+    "other_build",
+    "other_gpu",
+    "other_index",
+    "other_name",
+]
 
 LONGEST_SYMPTOM = 120
 """Characters of a symptom that are shown with a fix."""
@@ -54,7 +71,7 @@ class Proposal:
 
     kind: FixKind
     title: str
-    edits: tuple[Edit | Addition, ...]
+    edits: tuple[Edit | Addition | Removal, ...]
     warning: str | None = None
     needs: str | None = None
     """The index without which it cannot be tried."""
@@ -156,6 +173,61 @@ def other_index(spec: Spec, conflict: Sequence[Reason], hints: Hints) -> Iterato
             edits=(Addition(origin=_here(spec), content={"indexes": {alias: entry}}),),
             needs=url,
         )
+
+
+def other_build(spec: Spec, conflict: Sequence[Reason], hints: Hints) -> Iterator[Proposal]:
+    """Propose the first release of torch that has code for all the nodes, in the build that has it."""
+    gpu = spec.gpu
+    pin = next((line for line in spec.requirements if _name(line.text) == "torch"), None)
+    lacking = any(r.kind == "build" and r.requirer == "torch" and r.setting == "architectures" for r in conflict)
+    if gpu is None or gpu.version is None or pin is None or not lacking:
+        return
+    pinned = next((one.version for one in parse_requirement(pin.text).specifier if one.operator == "=="), None)
+    if pinned is None or pinned.endswith(".*"):
+        return
+    for only_default in (False, True):
+        found = first_torch_for(gpu.architectures, pinned, only_default=only_default)
+        if found is None or (gpu.driver is not None and not driver_supports(found[1], gpu.driver).runs):
+            continue
+        release, cuda = found
+        rebound = _rebound(spec, release, cuda, hints)
+        if rebound is None:
+            continue
+        changes, where, needs = rebound
+        new = str(parse_requirement(pin.text)).replace(f"=={pinned}", f"=={release}")
+        edits: list[Edit | Addition | Removal] = [Edit(origin=pin.origin, old=pin.text, new=new)]
+        if cuda != gpu.version:
+            edits.append(Edit(origin=gpu.place("cuda"), old=gpu.version, new=cuda))
+        yield Proposal(
+            kind="gpu",
+            title=f"{pin.origin}: {new} instead of {pin.text}, with gpu.cuda: {cuda}, {where}",
+            edits=(*edits, *changes),
+            needs=needs,
+        )
+
+
+def _rebound(
+    spec: Spec, release: str, cuda: str, hints: Hints
+) -> tuple[list[Addition | Removal], str, str | None] | None:
+    """Return what makes torch come from the index that has a build, in words as well, and which index that is.
+
+    None if that takes more than to add or to take out an index.
+    """
+    bound = [index for index in spec.indexes if "torch" in index.packages]
+    packages = list(dict.fromkeys(package for index in bound for package in index.packages)) or ["torch"]
+    if any(index.origin.path != spec.origin.path for index in bound) or not set(packages) <= SAME_VARIANT_FAMILY:
+        return None
+    changes: list[Addition | Removal] = [Removal(origin=index.origin, keys=("indexes", index.alias)) for index in bound]
+    if serves_by_default(release, cuda):
+        return changes, "from the default index", None
+    label = torch_index("cuda", cuda)
+    url = f"{PYTORCH_INDEXES}/{label}"
+    if label is None or any(index.alias == f"pytorch-{label}" for index in spec.indexes):
+        return None
+    frozen = {"frozen": hints.frozen[url]} if url in hints.frozen else {}
+    entry = {"url": url, "packages": packages, **frozen}
+    changes.append(Addition(origin=_here(spec), content={"indexes": {f"pytorch-{label}": entry}}))
+    return changes, f"from {url}", url
 
 
 def _serves(spec: Spec, releases: Sequence[str]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from envsolver.model.fix import Addition
+from envsolver.model.fix import Addition, Removal
 from envsolver.model.spec import IgnoredRule, IndexSpec
 
 if TYPE_CHECKING:
@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 __all__ = ["edited"]
 
 
-def edited(spec: Spec, edits: Iterable[Edit | Addition]) -> Spec:
+def edited(spec: Spec, edits: Iterable[Edit | Addition | Removal]) -> Spec:
     """Return the spec as it would be loaded after the edits."""
     for edit in edits:
         if isinstance(edit, Addition):
             spec = _added(spec, edit)
+        elif isinstance(edit, Removal):
+            kept = (index for index in spec.indexes if edit.keys != ("indexes", index.alias))
+            spec = replace(spec, indexes=tuple(kept))
         else:
             spec = replace(
                 spec,

@@ -13,7 +13,14 @@ if TYPE_CHECKING:
 
     from envsolver.knowledge.variants import Backend
 
-__all__ = ["PYTORCH_INDEXES", "cuda_versions", "first_torch_for", "torch_index", "torch_releases_on"]
+__all__ = [
+    "PYTORCH_INDEXES",
+    "cuda_versions",
+    "first_torch_for",
+    "serves_by_default",
+    "torch_index",
+    "torch_releases_on",
+]
 
 PYTORCH_INDEXES = "https://download.pytorch.org/whl"
 """Below it lies one index for each variant, called as the local version of its wheels (``cu116``)."""
@@ -41,12 +48,19 @@ def cuda_versions() -> tuple[str, ...]:
     return tuple(sorted(found, key=lambda version: tuple(map(int, version.split(".")))))
 
 
-def first_torch_for(capabilities: Sequence[str], above: str) -> tuple[str, str] | None:
+def serves_by_default(release: str, cuda: str) -> bool:
+    """Say whether the linux x86_64 wheel of a release on the default index is built for a CUDA version."""
+    found = torch_tables().release(release)
+    return found is not None and found.cuda == cuda
+
+
+def first_torch_for(capabilities: Sequence[str], above: str, *, only_default: bool = False) -> tuple[str, str] | None:
     """Return the oldest release of torch above a version that has a build for all of some devices.
 
     Args:
         capabilities: of the devices, ``8.0``.
         above: a version of torch; its local part does not count.
+        only_default: consider only the builds on the default index.
 
     Returns:
         The release and the oldest CUDA for which there is such a build of it; None if none is known.
@@ -58,7 +72,7 @@ def first_torch_for(capabilities: Sequence[str], above: str) -> tuple[str, str] 
         if Version(release.version) <= floor:
             continue
         built = {release.cuda: release.architectures}
-        for index in release.indexes:
+        for index in () if only_default else release.indexes:
             cuda = cuda_of_tag(index.removeprefix("cu")) if index.startswith("cu") else None
             if cuda and (architectures := torch_architectures(release.version, cuda)):
                 built[cuda] = architectures

@@ -31,7 +31,8 @@ class Reason:
         origin: where it stands, if in a file of the user's.
         text: the requirement, or what is said of the GPU, as written there.
         group: of the requirement, empty for the base.
-        setting: for ``gpu``, the key: ``cuda``, ``rocm``, ``driver``, ``architectures`` or ``backend``.
+        setting: for ``gpu``, the key: ``cuda``, ``rocm``, ``driver``, ``architectures`` or ``backend``; for ``build``,
+            ``architectures`` where it lacks code for one.
         rule: the id of the rule.
         builds: for ``build``, the CUDA (or ROCm) versions for which the files are built, where they are known.
     """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from envsolver.model.origin import Origin
 
-__all__ = ["REASON_TO_WRITE", "Addition", "Edit", "Fix", "FixKind"]
+__all__ = ["REASON_TO_WRITE", "Addition", "Edit", "Fix", "FixKind", "Removal"]
 
 FixKind = Literal["loosen", "move", "index", "rename", "gpu", "exclusive", "drop", "ignore-rule"]
 
@@ -46,6 +46,19 @@ class Addition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """An entry of a mapping that is taken out of a spec.
+
+    Attributes:
+        origin: where it stands.
+        keys: the way to it from the top (``("indexes", "pytorch-cu116")``). A mapping that is then empty goes as well.
+    """
+
+    origin: Origin
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fix:
     """A change after which the spec resolves.
 
@@ -63,5 +76,5 @@ class Fix:
     kind: FixKind
     title: str
     outcome: str
-    edits: tuple[Edit | Addition, ...]
+    edits: tuple[Edit | Addition | Removal, ...]
     warning: str | None = None

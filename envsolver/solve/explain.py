@@ -87,6 +87,7 @@ def _reason(world: World, clause: Clause, core: Sequence[Clause]) -> Reason:
             project=clause.required,
             requirer=clause.requirer,
             builds=tuple(dict.fromkeys(demand.variant.version or "" for demand in demands.values())),
+            setting=None if clause.required in {VARIANT, MAJOR} else "architectures",
         )
     return Reason(
         kind="rule" if clause.kind == "rule" else "package",

@@ -1,7 +1,7 @@
-"""Something added to a spec where it belongs: comments, quotes and every line that stands there stay as they are.
+"""Something added to a spec where it belongs, or taken out: every other line stays as it is, comments and quotes too.
 
 As with :mod:`envsolver.spec.edit`, the layout decides nothing: what is written counts only if the file then means what
-it meant before, with the addition and nothing else.
+it meant before, with that change and nothing else.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from envsolver.spec.edit import NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from yaml.nodes import CollectionNode, Node
 
-__all__ = ["add_yaml"]
+__all__ = ["add_yaml", "remove_yaml"]
 
 _UNBOUND = 1_000_000
 """A width at which the writer of YAML breaks no line."""
@@ -32,21 +32,76 @@ def add_yaml(text: str, content: Mapping[str, Any]) -> str:
     Raises:
         NotFoundError: the file says something else in that place, or nothing can be added without touching the rest.
     """
-    import yaml
-
     place = next(iter(content), "")
-    try:
-        document = yaml.compose(text, Loader=yaml.SafeLoader)
-        before = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - makes nothing but texts, lists and mappings
-    except yaml.YAMLError as error:
-        raise NotFoundError(f"{place!r} cannot be added: {error}") from error
-    if document is None or not isinstance(before, dict):
-        raise NotFoundError(f"{place!r} cannot be added: the file is no mapping")
+    document, before = _read(text)
     wanted = _merged(before, content)
     changed = _added(text, document, content)
     if _loaded(changed) != wanted:
         raise NotFoundError(f"{place!r} cannot be added alone")
     return changed
+
+
+def remove_yaml(text: str, keys: Sequence[str]) -> str:
+    """Return a YAML file without an entry of a mapping; a mapping that is then empty goes as well.
+
+    Args:
+        text: the file, whose top is a mapping.
+        keys: the way to the entry.
+
+    Raises:
+        NotFoundError: there is none, or it cannot be taken out without touching the rest.
+    """
+    from yaml.nodes import MappingNode
+
+    place = ".".join(keys)
+    node, before = _read(text)
+    wanted = _less(before, keys)
+    start = end = 0
+    for key in keys:
+        entries = [(name, value) for name, value in node.value if name.value == key] if _is_block(node) else []
+        if not entries or not isinstance(node, MappingNode):
+            raise NotFoundError(f"{place!r} cannot be taken out alone")
+        name, value = entries[0]
+        if len(node.value) > 1 or not end:
+            begin = 0 if name.start_mark is None else name.start_mark.index
+            start, end = text.rfind("\n", 0, begin) + 1, _end(text, value)
+        node = value
+    changed = text[:start] + text[end:]
+    if _loaded(changed) != wanted:
+        raise NotFoundError(f"{place!r} cannot be taken out alone")
+    return changed
+
+
+def _is_block(node: Node) -> bool:
+    from yaml.nodes import MappingNode
+
+    return isinstance(node, MappingNode) and not node.flow_style
+
+
+def _less(old: Any, keys: Sequence[str]) -> Any:
+    key, *rest = keys
+    if not isinstance(old, dict) or key not in old:
+        raise NotFoundError(f"there is no {key!r}")
+    inner = _less(old[key], rest) if rest else None
+    return {name: inner if name == key else value for name, value in old.items() if name != key or inner}
+
+
+def _read(text: str) -> tuple[Node, dict[str, Any]]:
+    """Return the nodes of a file, and its values as texts, lists and mappings.
+
+    Raises:
+        NotFoundError: it is no mapping.
+    """
+    import yaml
+
+    try:
+        document = yaml.compose(text, Loader=yaml.SafeLoader)
+        values = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - makes nothing but texts, lists and mappings
+    except yaml.YAMLError as error:
+        raise NotFoundError(f"the file cannot be read: {error}") from error
+    if document is None or not isinstance(values, dict):
+        raise NotFoundError("the file is no mapping")
+    return document, values
 
 
 def _loaded(text: str) -> Any:

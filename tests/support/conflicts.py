@@ -42,14 +42,18 @@ if TYPE_CHECKING:
 __all__ = ["FOLDER", "FROZEN", "NAMES", "publish_recorded", "read_project", "solve", "spec_of", "without"]
 
 FOLDER = Path(__file__).resolve().parent.parent / "data" / "conflicts"
-FROZEN = Path(__file__).resolve().parents[2] / "specs" / "indexes" / "pytorch-cu116.json"
+FROZEN = (
+    Path(__file__).resolve().parents[2] / "specs" / "indexes" / "pytorch-cu116.json",
+    FOLDER / "pytorch-cu118.json",
+)
 NAMES = tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
 
 
 def read_project(root: Path, name: str) -> Path:
-    """Write a project with the spec of a conflict and the frozen index of PyTorch; return the spec's path."""
+    """Write a project with the spec of a conflict and frozen indexes of PyTorch; return the spec's path."""
     (root / "specs" / "indexes").mkdir(parents=True, exist_ok=True)
-    copyfile(FROZEN, root / "specs" / "indexes" / FROZEN.name)
+    for frozen in FROZEN:
+        copyfile(frozen, root / "specs" / "indexes" / frozen.name)
     spec = root / "specs" / f"{name}.yaml"
     copyfile(FOLDER / f"{name}.yaml", spec)
     return spec
