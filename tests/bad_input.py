@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from envsolver.app.lockfile import lock_text
 from tests.support.cli import publish
+from tests.support.locks import locked, resolution
 from tests.support.packages import make_sdist, make_wheel
 
 if TYPE_CHECKING:
@@ -96,6 +98,12 @@ def _folder_in_the_way(stage: Stage) -> None:
     path.mkdir(parents=True)
 
 
+def _lock_by_hand(stage: Stage, old: str = "", new: str = "") -> None:
+    """Write a lock, edited."""
+    made = locked(resolution({"app==1.0": ["lib"], "lib==2.0": []}, {"": ["app"]}, python="3.11.18"), name="train")
+    _write_lock(stage, lock_text(made).replace(old, new) if old else lock_text(made))
+
+
 def _page_to_sign_in(stage: Stage) -> None:
     stage.server.fault("/simple/lib/", redirect=f"{stage.server.base}/login")
     stage.server.route("/login", b"<html><body><form action='/session'>Sign in</form></body></html>")
@@ -116,6 +124,34 @@ CASES: tuple[Case, ...] = (
         args=("lock", "specs/other.yaml"),
         status=2,
         says=("specs/other.yaml", "there is no such file"),
+    ),
+    Case(
+        name="path of a spec with a typo",
+        prepare=lambda stage: stage,
+        args=("lock", "specs/trian.yaml"),
+        status=2,
+        says=("specs/trian.yaml", "did you mean 'specs/train.yaml'?"),
+    ),
+    Case(
+        name="spec that lies elsewhere",
+        prepare=lambda stage: (stage.root / "train.yaml").write_text(SPEC),
+        args=("lock", "./train.yaml"),
+        status=2,
+        says=("./train.yaml is no spec of the project", "specs lie in specs/"),
+    ),
+    Case(
+        name="package to upgrade that is in no lock",
+        prepare=lambda stage: stage,
+        args=("lock", "train", "--upgrade-package", "libb"),
+        status=2,
+        says=("no environment that is being locked has a package 'libb'", "did you mean 'lib'?"),
+    ),
+    Case(
+        name="version to upgrade to that does not exist",
+        prepare=_lock_by_hand,
+        args=("lock", "train", "--upgrade-package", "lib==9"),
+        status=3,
+        says=("--upgrade-package: no version of lib satisfies 'lib==9'", "1.0, 2.0"),
     ),
     Case(
         name="no project",
@@ -161,6 +197,12 @@ CASES: tuple[Case, ...] = (
         says=("specs/train.yaml:1", "3.99"),
     ),
     Case(
+        name="release of Python that does not exist",
+        prepare=lambda stage: stage.spec(SPEC.replace("3.11", "3.9.99")),
+        status=2,
+        says=("specs/train.yaml:1", "there is no Python 3.9.99", "3.9.25"),
+    ),
+    Case(
         name="unknown platform",
         prepare=lambda stage: stage.spec(SPEC.replace("linux-64", "linux_x86_64")),
         status=2,
@@ -180,10 +222,16 @@ CASES: tuple[Case, ...] = (
         says=("no index has a package 'libb'", "specs/train.yaml:6", "{port}", "UV_DEFAULT_INDEX"),
     ),
     Case(
+        name="several unknown packages",
+        prepare=lambda stage: stage.spec(f"{SPEC}  - appp\n  - nowhere-at-all\n"),
+        status=3,
+        says=("'appp', required by specs/train.yaml:6", "'nowhere-at-all', required by specs/train.yaml:7", "'app'?"),
+    ),
+    Case(
         name="package name with a typo",
         prepare=lambda stage: stage.spec(f"{SPEC}  - ap\n"),
         status=3,
-        says=("no index has a package 'ap'", "specs/train.yaml:6", "did you mean app?"),
+        says=("no index has a package 'ap'", "specs/train.yaml:6", "did you mean 'app'?"),
     ),
     Case(
         name="unknown package that a package requires",
@@ -345,14 +393,33 @@ CASES: tuple[Case, ...] = (
         name="lock that is something else",
         prepare=lambda stage: _write_lock(stage, "\x00\x01"),
         status=2,
-        says=("locks/train.lock.toml", "not TOML"),
+        says=("locks/train.lock.toml:1", "not TOML", "`envsolver lock train --upgrade`"),
+    ),
+    Case(
+        name="lock that is no text",
+        prepare=lambda stage: _write_lock(stage, "\udcff"),
+        status=2,
+        says=("locks/train.lock.toml: is not UTF-8", "`envsolver lock train --upgrade`"),
+    ),
+    Case(
+        name="lock that was edited by hand",
+        prepare=lambda stage: _lock_by_hand(stage, 'version = "2.0"', 'version = "1.0"'),
+        status=2,
+        says=("locks/train.lock.toml:", "'lib-2.0-py3-none-any.whl' is no file of lib 1.0"),
+    ),
+    Case(
+        name="lock of another environment",
+        prepare=lambda stage: _lock_by_hand(stage, 'name = "train"', 'name = "other"'),
+        args=("tree", "train"),
+        status=2,
+        says=("locks/train.lock.toml: this is the lock of other", "`envsolver lock train`"),
     ),
 )
 
 
 def _write_lock(stage: Stage, text: str) -> None:
     (stage.root / "locks").mkdir(exist_ok=True)
-    (stage.root / "locks" / "train.lock.toml").write_text(text, encoding="utf-8")
+    (stage.root / "locks" / "train.lock.toml").write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
 def set_up(root: Path, server: IndexServer) -> Stage:

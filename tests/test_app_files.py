@@ -95,7 +95,7 @@ def test_a_full_disk_leaves_all_files_as_they_were(
         monkeypatch.setattr(files, "_stage", stage)
     with pytest.raises(FileError, match=r"two cannot be written: no space left") as caught:
         write_together({one: b"11", two: b"22"})
-    assert caught.value.hint == "all files are as they were"
+    assert caught.value.hint == "all files are as they were; run it again when that is mended"
     assert (one.read_bytes(), two.read_bytes()) == (b"1", b"2")
     assert names(tmp_path) == ["one", "two"]
 

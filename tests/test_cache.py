@@ -116,7 +116,7 @@ def test_a_read_only_cache_is_read_and_the_user_told_once(tmp_path: Path, monkey
     cache.put("pages", "other", b"data")
     cache.put("pages", "third", b"data")
     assert cache.get("pages", "key") == b"data"
-    assert notes.notes == [f"the cache {tmp_path} cannot be written (Permission denied); going on without it"]
+    assert notes.notes == [f"the cache {tmp_path} cannot be written (permission denied); going on without it"]
     monkeypatch.setattr(os, "replace", real)
     assert len(entries(tmp_path)) == 1
 
@@ -129,7 +129,7 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, monkeypatch: py
     notes = Notes()
     Cache(tmp_path, notes).put("pages", "key", b"data")
     assert entries(tmp_path) == []
-    assert "No space left on device" in notes.notes[0]
+    assert "no space left on device" in notes.notes[0]
 
 
 def test_a_root_that_is_a_file(tmp_path: Path) -> None:
@@ -276,7 +276,7 @@ def test_the_thread_meets_a_full_disk(tmp_path: Path, monkeypatch: pytest.Monkey
         for key in range(20):
             cache.put("pages", str(key), b"data")
     assert entries(tmp_path) == []
-    assert notes.notes == [f"the cache {tmp_path} cannot be written (No space left on device); going on without it"]
+    assert notes.notes == [f"the cache {tmp_path} cannot be written (no space left on device); going on without it"]
     monkeypatch.undo()
     cache.put("pages", "key", b"data")
     assert cache.get("pages", "key") is None, "one failure is enough for a run"

@@ -106,7 +106,7 @@ def test_no_folder_is_made_for_a_document(cli: CommandLine, command: str) -> Non
 def test_unknown_formats_groups_and_platforms(cli: CommandLine) -> None:
     assert cli("export", "a").status == 2
     assert "pylock" in cli("export", "a", "--format", "pilock").err
-    assert "did you mean more?" in cli("export", "a", "--format", "requirements", "--group", "mor").err
+    assert "did you mean 'more'?" in cli("export", "a", "--format", "requirements", "--group", "mor").err
     assert cli("export", "a", "--format", "constraints", "--platform", "win-64").status == 2
     assert cli("export", "a", "--format", "pylock", "--platform", "linux-64").status == 2
     assert cli("export", "a", "--format", "pylock", "--group", "more").status == 2

@@ -76,7 +76,7 @@ def test_tree_of_one_group_leaves_the_others_out(cli: CommandLine) -> None:
     assert "tool" in cli("tree", "demo", "--group", "extra").out
     done = cli("tree", "demo", "--group", "exta")
     assert done.status == 2
-    assert "did you mean extra?" in done.err
+    assert "did you mean 'extra'?" in done.err
 
 
 def test_tree_without_box_characters_where_the_encoding_has_none(
@@ -102,7 +102,7 @@ def test_unknown_platform_and_package_name_what_there_is(cli: CommandLine) -> No
     assert "linux-64" in done.err
     done = cli("tree", "demo", "toll")
     assert done.status == 2
-    assert "did you mean tool" in done.err
+    assert "did you mean 'tool'" in done.err
 
 
 def test_why(cli: CommandLine) -> None:
@@ -222,7 +222,7 @@ def test_why_not(cli: CommandLine) -> None:
     done = cli("why", "demo", "bas")
     assert done.status == 2
     assert "no package 'bas'" in done.err
-    assert "did you mean base?" in done.err
+    assert "did you mean 'base'?" in done.err
 
 
 def test_without_a_lock_the_message_says_how_to_make_one(cli: CommandLine) -> None:

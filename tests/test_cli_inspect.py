@@ -106,7 +106,7 @@ def test_a_spec_that_cannot_be_read_does_not_hide_the_others(cli: CommandLine) -
     assert "The first of all" in done.out
     assert done.out.count("(the spec cannot be used)") == 2
     assert "locked-up" in done.out
-    assert "cannot be read: Input/output error" in done.said
+    assert "cannot be read: input/output error" in done.said
     assert "specs/binary.yaml:1: byte 0xff is not UTF-8" in done.said
     assert cli("list", "--json").status == 2
 

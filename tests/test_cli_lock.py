@@ -540,13 +540,13 @@ def test_all_unknown_packages_are_said_in_one_go(cli: CommandLine) -> None:
     lines = done.err.splitlines()
     assert lines[0] == "error: no index has a package 'libb', required by specs/b.yaml:4 (asked:"
     assert "no index has a package 'qqqqq', required by specs/b.yaml:6 (asked: default)" in done.said
-    assert "hint: libb: did you mean lib?" in done.said
+    assert "hint: libb: did you mean 'lib'?" in done.said
     assert "qqqqq: check its name" in done.said
     error = cli("lock", "b", "--json").json["error"]
     assert error["code"] == "unknown-package"
     assert [one["facts"]["name"] for one in error["facts"]["errors"]] == ["libb", "qqqqq"]
     assert [one["hint"].partition(" (")[0] for one in error["facts"]["errors"]] == [
-        "did you mean lib?",
+        "did you mean 'lib'?",
         "check its name, or name the index that has it",
     ]
 
@@ -561,7 +561,7 @@ def test_what_was_meant_does_not_depend_on_what_was_read(cli: CommandLine, serve
         error = cli("lock", "b", "--json").json["environments"][0]["error"]
         said.add(error["hint"])
     assert len(said) == 1
-    assert "did you mean lib?" in said.pop()
+    assert "did you mean 'lib'?" in said.pop()
 
 
 def test_sources_of_the_configuration_that_are_not_used_are_said(

@@ -203,7 +203,7 @@ class TestRetries:
     def test_nobody_listens(self, index_server: IndexServer) -> None:
         url = f"{index_server.base}/a"
         index_server.stop()
-        with pytest.raises(NetworkError, match=r"no connection \(Connection refused\) \(tried 4 times\)") as caught:
+        with pytest.raises(NetworkError, match=r"no connection \(connection refused\) \(tried 4 times\)") as caught:
             getting(url)
         assert caught.value.hint is not None
 

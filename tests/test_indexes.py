@@ -146,7 +146,7 @@ class TestWhereAPackageComesFrom:
             world.page("requestz")
         # Suggested is only what an index really has.
         assert caught.value.hint == (
-            f"did you mean requests? (other is {server.url('other')}, from specs/demo.yaml:7; "
+            f"did you mean 'requests'? (other is {server.url('other')}, from specs/demo.yaml:7; "
             f"default is {server.url()}, from UV_DEFAULT_INDEX)"
         )
         assert server.asked("/simple/") == []

@@ -80,7 +80,7 @@ def test_why_finds_the_solution_that_has_the_package() -> None:
 def test_an_unknown_package_is_named_with_its_nearest() -> None:
     with pytest.raises(UsageError) as caught:
         why(example(), "nunpy", "linux-64")
-    assert caught.value.hint == "did you mean numpy?"
+    assert caught.value.hint == "did you mean 'numpy'?"
 
 
 def test_the_tree_draws_branches_once_and_ends_in_cycles() -> None:

@@ -38,7 +38,7 @@ def test_packages_are_found_in_any_spelling() -> None:
     [
         (None, (), "holds for several platforms", "name one of linux-64, win-64"),
         ("osx-arm64", (), "does not hold for platform 'osx-arm64'", "it holds for linux-64, win-64"),
-        ("linux-64", ["horovd"], "has no group 'horovd'", "did you mean horovod?"),
+        ("linux-64", ["horovd"], "has no group 'horovd'", "did you mean 'horovod'?"),
         ("linux-64", ["x"], "has no group 'x'", "there are horovod"),
     ],
 )
@@ -53,7 +53,7 @@ def test_what_the_lock_has_not_is_named_with_what_it_has(
 def test_an_unknown_package_is_named_with_its_nearest() -> None:
     with pytest.raises(UsageError, match="has no package 'nunpy'") as caught:
         example().package("nunpy", "linux-64")
-    assert caught.value.hint == "did you mean numpy?"
+    assert caught.value.hint == "did you mean 'numpy'?"
     with pytest.raises(UsageError) as caught:
         example().package("qqqqqqqq", "linux-64")
     assert caught.value.hint is None

@@ -210,7 +210,7 @@ def test_as_of(tmp_path: Path, written: str, instant: str) -> None:
         ("dependencies: [x]", "unknown key 'dependencies' (did you mean 'pip'?)"),
         ("zzz: 1", "unknown key 'zzz' (known: name, extends,"),
         ("conda: [python]", "the key 'conda' is not supported yet"),
-        ("build: x", "the key 'build' is not supported yet"),
+        ("build: x", "build: expected a mapping from packages to what their builds need"),
         ("name: other", "name is 'other', but the file is called 'env'"),
         ("status: aktive", "status: expected a status, found 'aktive' (did you mean 'supported'?"),
         ("title: [a]", "title: expected a text, found a list"),
@@ -544,5 +544,5 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "specs/env.yaml").mkdir(parents=True)
     with pytest.raises(FileError, match=r"specs/env\.yaml: cannot be read"):
         load(tmp_path)
-    with pytest.raises(FileError, match=r"specs/none\.yaml: cannot be read: No such file"):
+    with pytest.raises(FileError, match=r"specs/none\.yaml: cannot be read: no such file"):
         load(tmp_path, "none")

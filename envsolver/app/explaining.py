@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envsolver.model.errors import UsageError
+from envsolver.model.wording import did_you_mean
 
 if TYPE_CHECKING:
     from envsolver.app.project import Project
@@ -47,7 +48,7 @@ def explain(name: str, project: Project | None = None) -> str:
     near = get_close_matches(wanted, [*codes(), *(one.id for one in book.rules)], n=3)
     raise UsageError(
         f"no code or rule is called {name!r}",
-        hint=f"did you mean {', '.join(near)}?" if near else "`envsolver explain` lists the codes",
+        hint=did_you_mean(near) or "`envsolver explain` lists the codes",
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envsolver.model.errors import FileError
+from envsolver.model.wording import system_reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,8 +86,8 @@ def write_together(contents: Mapping[Path, bytes]) -> tuple[Path, ...]:
                 temporary.unlink()
         if isinstance(error, OSError):
             broken = Path(os.fsdecode(error.filename2)) if error.filename2 else path  # of a replacement, its target
-            message = f"{_shown(broken)} cannot be written: {_reason(error)}"
-            raise FileError(message, hint="all files are as they were") from error
+            message = f"{_shown(broken)} cannot be written: {system_reason(error)}"
+            raise FileError(message, hint="all files are as they were; run it again when that is mended") from error
         raise
     return tuple(pending)
 
@@ -103,13 +104,9 @@ def read_text(path: Path) -> str | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise FileError(f"{_shown(path)} cannot be read: {_reason(error)}") from error
+        raise FileError(f"{_shown(path)} cannot be read: {system_reason(error)}") from error
     except UnicodeDecodeError as error:
         raise NotTextError(f"{_shown(path)} is not UTF-8 (byte {error.start})") from error
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
 
 
 def _shown(path: Path) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from envsolver.app.files import NotTextError, read_text
 from envsolver.app.lockfile import is_sealed, read_lock_text
 from envsolver.model.errors import FileError, SpecError
+from envsolver.model.wording import system_reason
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -132,7 +133,7 @@ def current_digest(project: Project, spec: Spec) -> str:
         try:
             digests[alias] = hashlib.sha256(path.read_bytes()).hexdigest()
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
+            reason = system_reason(error)
             raise FileError(
                 f"{index.origin}: index {alias!r}: {project.relative(path)} cannot be read: {reason}",
                 hint=f"`envsolver index freeze {alias}` records the index",

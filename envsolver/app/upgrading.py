@@ -10,6 +10,7 @@ from envsolver.model.errors import NoSolutionError, UsageError
 from envsolver.model.origin import Origin
 from envsolver.model.pep508 import parse_requirement
 from envsolver.model.spec import SpecRequirement
+from envsolver.model.wording import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -84,7 +85,7 @@ class Upgrades:
         listed = ", ".join(map(repr, unknown))
         raise UsageError(
             f"{OPTION}: no environment that is being locked has a package {listed}",
-            hint=f"did you mean {' or '.join(map(repr, guesses))}?" if guesses else "`envsolver tree NAME` lists them",
+            hint=did_you_mean(guesses) or "`envsolver tree NAME` lists them",
         )
 
 

@@ -50,7 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:  # of the output itself: on a full disk not even JSON can say what is wrong
         drop(sys.stdout)
         if not status:
-            reason = (error.strerror or str(error)).lower()
+            from envsolver.model.wording import system_reason
+
+            reason = system_reason(error)
             write_error(f"error: standard output cannot be written: {reason}\n")
         return status or EXIT_FILE
     return status
@@ -120,7 +122,9 @@ def _usage(error: click.ClickException) -> tuple[str, str | None]:
 
 
 def _os_error(error: OSError) -> str:
-    reason = (error.strerror or str(error) or type(error).__name__).lower()
+    from envsolver.model.wording import system_reason
+
+    reason = system_reason(error)
     if error.filename is None:
         return reason
     from envsolver.cli.ui import display_path

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 
 from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import Problem, SpecError
+from envsolver.model.wording import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -319,7 +320,7 @@ def _unknown(rule_id: str, known: Iterable[str], origin: Origin | None) -> Probl
     from difflib import get_close_matches
 
     near = get_close_matches(rule_id.upper(), sorted(known), n=1, cutoff=0.5)
-    return Problem(f"no rule is called {rule_id}", origin, f"did you mean {near[0]}?" if near else None)
+    return Problem(f"no rule is called {rule_id}", origin, did_you_mean(near))
 
 
 @lru_cache(maxsize=1)

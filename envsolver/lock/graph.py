@@ -9,6 +9,7 @@ from envsolver.lock.model import BASE_GROUP, LockedRoot
 from envsolver.lock.reach import reach
 from envsolver.model.candidate import Name, normalize_name
 from envsolver.model.errors import UsageError
+from envsolver.model.wording import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -211,7 +212,7 @@ def _node(lock: Lock, graph: DiGraph[Node], package: str, target: str) -> Name:
     close = get_close_matches(name, sorted(node for node in graph if not isinstance(node, LockedRoot)), n=3)
     raise UsageError(
         f"the lock of {lock.name} has no package {package!r} on {target}",
-        hint=f"did you mean {', '.join(close)}?" if close else None,
+        hint=did_you_mean(close),
     )
 
 

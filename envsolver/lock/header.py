@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from envsolver.model.errors import LockError
 
-__all__ = ["LOCK_VERSION", "LockHeader", "check_text", "read_header", "remake"]
+__all__ = ["LOCK_VERSION", "LockHeader", "check_text", "not_toml", "read_header", "remake"]
 
 LOCK_VERSION = (1, 2)
 """Version of the format. A reader refuses another major one and ignores unknown keys of a newer minor one."""
@@ -86,6 +86,12 @@ def check_text(text: str, path: str) -> None:
         )
 
 
+def not_toml(path: str, error: Exception) -> LockError:
+    """Return the error for a file that cannot be parsed, with the line where that is known."""
+    line = re.search(r"at line (\d+)", str(error))
+    return LockError(f"{path}:{line[1]}" if line else path, f"not TOML: {error}", hint=remake(path))
+
+
 def _parsed(head: str, path: str) -> dict[str, object]:
     """Read a head that is not in envsolver's own layout."""
     import tomllib
@@ -93,7 +99,7 @@ def _parsed(head: str, path: str) -> dict[str, object]:
     try:
         return tomllib.loads(head)
     except (ValueError, RecursionError) as error:
-        raise LockError(path, f"not TOML: {error}", hint=remake(path)) from None
+        raise not_toml(path, error) from None
 
 
 def _text(found: dict[str, object], key: str, path: str) -> str:

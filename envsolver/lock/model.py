@@ -18,6 +18,7 @@ from envsolver.model.candidate import DEFAULT_INDEX, DIRECT_INDEX, normalize_nam
 from envsolver.model.errors import UsageError
 from envsolver.model.spec import BASE_GROUP
 from envsolver.model.target import Target
+from envsolver.model.wording import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -450,5 +451,5 @@ def _nearest(name: str, known: Iterable[str]) -> str | None:
 
     names = sorted(known)
     if close := get_close_matches(name, names, n=3, cutoff=0.5):
-        return f"did you mean {_listed(close)}?"
+        return did_you_mean(close)
     return f"there are {_listed(names)}" if 0 < len(names) <= 10 else None

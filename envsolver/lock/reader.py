@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from envsolver.lock.canonical import canonical
 from envsolver.lock.check import defects
-from envsolver.lock.header import LOCK_VERSION, check_text, read_header, remake
+from envsolver.lock.header import LOCK_VERSION, check_text, not_toml, read_header, remake
 from envsolver.lock.knowledge import LockedBound, LockedEffect, LockedRule
 from envsolver.lock.model import (
     DEFAULT_INDEX,
@@ -58,8 +57,7 @@ def loads(text: str, path: str = "lock") -> Lock:
     try:
         data = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        line = re.search(r"at line (\d+)", str(error))
-        raise LockError(f"{path}:{line[1]}" if line else path, f"not TOML: {error}", hint=remake(path)) from None
+        raise not_toml(path, error) from None
     try:
         # Checked in the order of the file, so that the places of its defects are those of the file.
         return canonical(_checked(_lock(_Table(data, (), lenient=header.lock_version > LOCK_VERSION))))
@@ -304,6 +302,10 @@ def _build(table: _Table) -> LockedBuild:
         wheel=table.text("wheel"),
         sha256=table.text("sha256"),
         tools=table.strings("tools"),
+        beside=table.strings("beside"),
+        environment=table.strings("environment"),
+        path=table.strings("path"),
+        needs=table.strings("needs"),
         files=tuple(_build_file(file) for file in table.tables("file")),
     )
     table.finish()

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from envsolver.model.errors import CacheError
 from envsolver.model.ports import NullProgress
+from envsolver.model.wording import system_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -155,7 +156,7 @@ class Cache:
     def _tell(self) -> None:
         """Say once that the cache cannot be written. Not from the writing thread: words are for the main one."""
         if self._failure is not None:
-            reason, self._failure = self._failure.strerror, None
+            reason, self._failure = system_reason(self._failure), None
             self._progress.note(f"the cache {self._root} cannot be written ({reason}); going on without it")
 
     def _write(self, place: _Place, raw: bytes) -> None:
@@ -208,7 +209,7 @@ class Cache:
             except FileNotFoundError:
                 continue
             except OSError as error:
-                raise CacheError(f"cannot delete {error.filename or layout}: {error.strerror}") from error
+                raise CacheError(f"cannot delete {error.filename or layout}: {system_reason(error)}") from error
         return freed - self.size()
 
     def _place(self, bucket: str, key: str) -> _Place:

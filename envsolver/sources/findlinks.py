@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envsolver.model.errors import FileError
+from envsolver.model.wording import system_reason
 from envsolver.sources.compact import Link
 from envsolver.sources.filenames import is_distribution
 from envsolver.sources.urls import path_of_file_url, redact
@@ -38,7 +39,7 @@ def read_folder(folder: Path) -> Iterator[Link]:
         sizes = [path.stat().st_size for path in paths]
     except OSError as error:
         raise FileError(
-            f"{folder}: cannot be read as a folder of wheels and sdists: {error.strerror}",
+            f"{folder}: cannot be read as a folder of wheels and sdists: {system_reason(error)}",
             hint="check the index's url in the spec",
         ) from error
     for path, size in zip(paths, sizes, strict=True):

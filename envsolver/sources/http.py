@@ -184,7 +184,7 @@ class HttpClient:
                 await self._pause(url, reason, wait, number)
         raise NetworkError(
             f"{redact(url)}: {reason} (tried {self._retry.tries} times)",
-            hint="check that the index is reachable from here, or use --offline if it is all in the cache",
+            hint=f"{_advice(reason)}, or use --offline if it is all in the cache",
         )
 
     async def _pause(self, url: str, reason: str, wait: float | None, number: int) -> None:
@@ -278,6 +278,13 @@ class _AgainError(Exception):
 
 def _refuse_size(url: str, max_bytes: int) -> NoReturn:
     raise NetworkError(f"{redact(url)} sends more than the {max_bytes} bytes that are sensible here")
+
+
+def _advice(reason: str) -> str:
+    """Say what to do about an index that did not answer in all tries."""
+    if reason.startswith("the server answered"):
+        return "the index itself fails: try again later"
+    return "check that the index is reachable from here"
 
 
 def _client_error() -> type[Exception]:

@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import EnvsolverError, NetworkError, UnknownPackageError
+from envsolver.model.wording import did_you_mean
 from envsolver.sources.tasks import SharedTasks
 from envsolver.sources.urls import redact
 
@@ -217,7 +218,7 @@ class IndexSet:
     async def _unknown(self, name: Name) -> UnknownPackageError:
         asked = self.indexes_of(name)
         near = await self._nearest(name)
-        advice = f"did you mean {' or '.join(near)}?" if near else "check its name, or name the index that has it"
+        advice = did_you_mean(near) or "check its name, or name the index that has it"
         places = "; ".join(_describe(index) for index in asked) or "the spec has no index for it"
         return UnknownPackageError(name, indexes=[index.alias for index in asked], hint=f"{advice} ({places})")
 

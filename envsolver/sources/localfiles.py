@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envsolver.model.errors import NetworkError
+from envsolver.model.wording import system_reason
 from envsolver.sources.reply import Reply, Stream
 from envsolver.sources.urls import path_of_file_url, redact
 
@@ -74,7 +75,7 @@ async def _chunks(path: Path | None) -> AsyncIterator[bytes]:
             while chunk := file.read(_CHUNK):
                 yield chunk
     except OSError as error:
-        raise NetworkError(f"cannot read {path}: {error.strerror}") from error
+        raise NetworkError(f"cannot read {path}: {system_reason(error)}") from error
 
 
 def _find(url: str) -> tuple[Path, os.stat_result, str] | None:
@@ -103,4 +104,4 @@ def _read(path: Path, start: int, length: int) -> bytes:
             file.seek(start)
             return file.read(length)
     except OSError as error:
-        raise NetworkError(f"cannot read {path}: {error.strerror}") from error
+        raise NetworkError(f"cannot read {path}: {system_reason(error)}") from error

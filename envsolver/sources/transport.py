@@ -168,7 +168,7 @@ def failure(error: Exception) -> str:
     detail = getattr(cause, "verify_message", None)
     if not detail and isinstance(cause, OSError) and cause.errno is not None and cause.errno > 0:
         # asyncio puts addresses into the text; the number says it in the system's words.
-        detail = os.strerror(cause.errno)
+        detail = os.strerror(cause.errno).lower()
     detail = detail or type(cause).__name__
     for kind in type(error).__mro__:
         if reason := _REASONS.get(kind.__name__):

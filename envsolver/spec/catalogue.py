@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from envsolver.model.errors import Problem, SpecError, UnknownEnvironmentError, UsageError
 from envsolver.model.origin import Origin
 from envsolver.model.spec import SpecHead
+from envsolver.model.wording import did_you_mean, system_reason
 from envsolver.spec import fields
 from envsolver.spec.load import SUFFIXES, display_path, is_base, read_spec_file, redacted
 from envsolver.spec.values import Part, Reading, nearest
@@ -86,7 +87,10 @@ def _by_path(project: Path, reference: str) -> str:
     """
     path = Path(reference)
     if not path.is_file():
-        raise UnknownEnvironmentError(reference, hint="there is no such file; `envsolver list` shows the environments")
+        near = nearest(path.stem, environment_names(project))
+        meant = did_you_mean([f"{SPECS_FOLDER}/{spec.name}" for spec in _spec_files(project) if spec.stem in near])
+        there = meant or "`envsolver list` shows the environments"
+        raise UnknownEnvironmentError(reference, hint=f"there is no such file; {there}")
     folder = (project / SPECS_FOLDER).resolve()
     # A link among the specs is an environment of its own name; one elsewhere is as good as what it leads to.
     found = next((file for file in (path.parent.resolve() / path.name, path.resolve()) if file.parent == folder), None)
@@ -109,8 +113,8 @@ def _unknown_hint(project: Path, reference: str, heads: Iterable[SpecHead]) -> s
         return f"{reference!r} is a base for other specs, not an environment"
     known = [name for head in heads for name in (head.name, *head.aliases)]
     guesses = nearest(reference, known, count=3)
-    if guesses:
-        return f"did you mean {' or '.join(repr(guess) for guess in guesses)}?"
+    if meant := did_you_mean(guesses):
+        return meant
     names = environment_names(project)
     return f"environments: {', '.join(names)}" if names else f"there are no specs in {SPECS_FOLDER}/"
 
@@ -129,7 +133,7 @@ def _head(path: Path, project: Path) -> SpecHead:
     try:
         part = read_spec_file(path, reading)
     except OSError as error:
-        reading.problems.append(Problem(f"cannot be read: {error.strerror or error}", Origin(shown)))
+        reading.problems.append(Problem(f"cannot be read: {system_reason(error)}", Origin(shown)))
         part = None
     part = part or Part(Origin(shown))
     return SpecHead(

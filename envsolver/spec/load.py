@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from envsolver.model.errors import FileError, Problem, SpecError
 from envsolver.model.origin import Origin
+from envsolver.model.wording import system_reason
 from envsolver.spec import fields, subfields, words
 from envsolver.spec.checks import redact
 from envsolver.spec.nodes import MAX_BYTES, ScalarNode, parse_yaml
@@ -126,7 +127,7 @@ class _Loader:
         try:
             part = self._with_bases(path, ())
         except OSError as error:
-            raise FileError(f"{shown}: cannot be read: {error.strerror or error}") from error
+            raise FileError(f"{shown}: cannot be read: {system_reason(error)}") from error
         if is_base(path):
             hint = "extend it from a spec whose name does not begin with '_'"
             self.problems.append(Problem("a base for other specs, not an environment", Origin(shown), hint))
@@ -196,7 +197,7 @@ class _Loader:
             return self._with_bases(path, chain)
         except OSError as error:
             shown = display_path(path, self._project)
-            self.problems.append(Problem(f"{shown} cannot be read: {error.strerror or error}", name.origin))
+            self.problems.append(Problem(f"{shown} cannot be read: {system_reason(error)}", name.origin))
             return None
 
     def _find_base(self, folder: Path, name: Located[str]) -> Path | None:

@@ -1,0 +1,20 @@
+"""Words that messages everywhere have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["did_you_mean", "system_reason"]
+
+
+def did_you_mean(names: Sequence[str]) -> str | None:
+    """Return the question whether one of some names was meant, None without any."""
+    return f"did you mean {' or '.join(map(repr, names))}?" if names else None
+
+
+def system_reason(error: OSError) -> str:
+    """Return why the system refuses something, as a part of a sentence."""
+    return (error.strerror or str(error) or type(error).__name__).lower()
