@@ -312,3 +312,113 @@ def test_locks_that_make_no_sense(
     done = project("wheel", "demo", *PYTHON)
     assert done.status == 2
     assert reason in done.said
+
+
+SETTINGS = """
+python: "{minor}"
+platforms: [linux-64]
+pip: [plain, lib]
+build:
+  plain:
+    requires: [helper]
+    beside: [lib]
+    environment: {{PLACE: "{{env}}/x", WORD: {word}}}
+    path: [{path}]
+    tools: [tool-of-mine]
+"""
+SEEN = """
+import helper, lib
+NAME, VERSION = "plain", "1.0"
+FILES = {"seen.py": repr([lib.__version__, os.environ["PLACE"].endswith("/env/x"), os.environ["WORD"],
+                          os.environ["PATH"].split(":")[1]])}
+"""
+
+
+def settings(run: CommandLine, *, word: str = "one") -> None:
+    """Write a spec that says how ``plain`` is built."""
+    run.spec("demo", SETTINGS.format(minor=MINOR, word=word, path=run.root / "tools"))
+
+
+@pytest.fixture
+def with_settings(project: CommandLine, default_index: IndexServer) -> CommandLine:
+    """Return a project whose environment says how its source archive is built."""
+    for name in ("helper", "lib"):
+        default_index.add(wheel_filename(name, "1.0"), make_wheel(name, "1.0"))
+    source(default_index, "plain", SEEN)
+    settings(project)
+    assert project("lock", "demo").status == 0
+    tool = project.root / "tools" / "tool-of-mine"
+    tool.parent.mkdir()
+    tool.write_text("#!/bin/sh\n")
+    tool.chmod(0o755)
+    return project
+
+
+def seen(run: CommandLine) -> list[object]:
+    (wheel,) = (run.root / "out").glob("plain*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        return list(eval(archive.read("seen.py")))  # noqa: S307 - the repr of a list that a recipe has made
+
+
+def test_settings_of_the_spec(with_settings: CommandLine, default_index: IndexServer) -> None:
+    run = with_settings
+    done = run("wheel", "demo", *PYTHON, "-o", "out")
+    assert done.status == 0, done.err
+    assert seen(run) == ["1.0", True, "one", str(run.root / "tools")]
+    (build,) = load_lock(run.lock_file("demo")).builds
+    assert (build.requires, build.beside) == (("helper", "maker"), ("lib==1.0",))
+    assert build.environment == ("PLACE={env}/x", "WORD=one")
+    assert [one.name for one in build.files] == ["helper", "lib", "maker"]
+    assert run("lock", "demo", "--check").status == 0
+    # Said otherwise: built anew by `wheel`, and until then built as it was locked.
+    settings(run, word="other")
+    assert run("lock", "demo", "--check").status == 0
+    shutil.rmtree(cache())
+    assert run("build", "demo", "--prefix", "env", *PYTHON).status == 0
+    assert run("wheel", "demo", *PYTHON, "-o", "out").status == 0
+    assert seen(run)[2] == "other"
+    (changed,) = load_lock(run.lock_file("demo")).builds
+    assert changed.sha256 != build.sha256
+    assert run("build", "demo", "--prefix", "env", *PYTHON).status == 0
+    assert "other" in (run.root / "env" / "lib" / f"python{MINOR}" / "site-packages" / "seen.py").read_text()
+    # Built against another version of what it stands beside: it is not the same any more.
+    default_index.add(wheel_filename("lib", "2.0"), make_wheel("lib", "2.0"))
+    assert run("lock", "demo", "--upgrade", "--refresh").status == 0
+    assert load_lock(run.lock_file("demo")).builds == ()
+    assert run("wheel", "demo", *PYTHON, "-o", "out").status == 0
+    assert seen(run)[0] == "2.0"
+
+
+def test_a_tool_that_is_missing(with_settings: CommandLine, default_index: IndexServer) -> None:
+    (with_settings.root / "tools" / "tool-of-mine").unlink()
+    done = with_settings("wheel", "demo", *PYTHON)
+    assert done.status == 2
+    assert "needs tool-of-mine, not to be found in" in done.said
+
+
+@pytest.mark.parametrize(("release", "status"), [("11.8", 0), ("13.0", 2), ("", 2)])
+def test_the_toolkit_of_another_version(
+    with_settings: CommandLine, default_index: IndexServer, release: str, status: int
+) -> None:
+    run = with_settings
+    path = run.root / "specs" / "demo.yaml"
+    path.write_text(path.read_text().replace("tool-of-mine", "nvcc") + 'gpu: {cuda: "11.7"}\n')
+    assert run("lock", "demo").status == 0
+    nvcc = run.root / "tools" / "nvcc"
+    nvcc.write_text(f"#!/bin/sh\necho 'Cuda compilation tools, release {release}, V{release}.1'\n")
+    nvcc.chmod(0o755)
+    done = run("wheel", "demo", *PYTHON)
+    assert done.status == status, done.err
+    if status:
+        assert (
+            f"would use CUDA {release or 'of no version'} ({nvcc}), and the environment is for CUDA 11.7" in done.said
+        )
+
+
+def test_beside_what_is_not_there(with_settings: CommandLine) -> None:
+    path = with_settings.root / "specs" / "demo.yaml"
+    path.write_text(path.read_text().replace("beside: [lib]", "beside: [torch]"))
+    done = with_settings("wheel", "demo", *PYTHON)
+    assert done.status == 2
+    assert "specs/demo.yaml" in done.said
+    assert "torch is not in the lock" in done.said

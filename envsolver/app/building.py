@@ -189,7 +189,7 @@ class Maker:
         """Have in the store the wheels that come of source archives."""
         wanted = [self.sources[pin.file.sha256] for pin in missing if pin.file.sha256 in self.sources]
         if wanted:
-            from envsolver.app.wheels import Works
+            from envsolver.app.works import Works
 
             works = Works(
                 self.project,

@@ -60,12 +60,16 @@ class Workshop:
         source: its unpacked project.
         prefix: the build environment.
         work: an empty folder for everything else.
+        path: folders with tools that come before those of the system.
+        environment: further variables; ``{env}`` in a value stands for ``prefix``.
     """
 
     filename: str
     source: Path
     prefix: Path
     work: Path
+    path: tuple[str, ...] = ()
+    environment: tuple[str, ...] = ()
 
     def requirements(self) -> tuple[str, ...]:
         """Return what the backend asks for beside what ``pyproject.toml`` requires.
@@ -131,8 +135,12 @@ class Workshop:
         home.mkdir(exist_ok=True)
         maps = [f"-ffile-prefix-map={self.source}=.", f"-ffile-prefix-map={self.prefix}=/env"]
         flags = " ".join(["-g0", *maps])
+        own = dict(one.replace("{env}", str(self.prefix)).split("=", 1) for one in self.environment)
+        for name in ("CFLAGS", "CXXFLAGS"):
+            if name in own:
+                own[name] = f"{own[name]} {flags}"
         return {
-            "PATH": f"{self.prefix / 'bin'}{os.pathsep}{TOOL_PATH}",
+            "PATH": os.pathsep.join([str(self.prefix / "bin"), *self.path, TOOL_PATH]),
             "HOME": str(home),
             "TMPDIR": str(home),
             "LANG": "C.UTF-8",
@@ -148,6 +156,7 @@ class Workshop:
             "PIP_CONFIG_FILE": os.devnull,
             "UV_OFFLINE": "1",
             **dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), _NOWHERE),
+            **own,
         }
 
     def _still(self) -> None:

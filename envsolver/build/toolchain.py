@@ -4,32 +4,61 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import subprocess
+from typing import TYPE_CHECKING
 
-__all__ = ["TOOL_PATH", "toolchain"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["TOOL_PATH", "find_tool", "nvcc_release", "toolchain"]
 
 TOOL_PATH = "/usr/bin:/bin"
 """Where builds look for tools, behind their own environment: what somebody put on the PATH has no part in them."""
 
 
-def toolchain() -> tuple[str, ...]:
-    """Return compiler and C library with their versions, as far as there are any."""
-    found = []
-    compiler = shutil.which("cc", path=TOOL_PATH)
-    if compiler is not None:
-        try:
-            done = subprocess.run(
-                [compiler, "--version"],
-                capture_output=True,
-                text=True,
-                check=True,
-                env={"PATH": TOOL_PATH, "LC_ALL": "C"},
-            )
-            found.append(done.stdout.splitlines()[0].strip())
-        except (OSError, subprocess.SubprocessError, IndexError):
-            found.append(f"{os.fspath(compiler)}, which does not say its version")
+def toolchain(path: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """Return compilers and C library with their versions, as far as there are any.
+
+    Args:
+        path: folders that are searched first.
+        environment: variables of the build; ``CC`` and ``CXX`` name the compilers.
+    """
+    named = environment or {}
+    compilers = dict.fromkeys([named.get("CC", "cc"), named.get("CXX", "")])
+    found = [line for compiler in compilers if compiler and (line := _version(compiler, path, 0))]
+    if path and (line := _version("nvcc", path, -1)):
+        found.append(line)
     library, version = platform.libc_ver()
     if library:
         found.append(f"{library} {version}")
     return tuple(found)
+
+
+def find_tool(name: str, path: Sequence[str]) -> str | None:
+    """Return where a build would find a program, or None."""
+    return shutil.which(name, path=os.pathsep.join([*path, TOOL_PATH]))
+
+
+def nvcc_release(path: Sequence[str]) -> str | None:
+    """Return the version of the CUDA toolkit that a build would find, ``11.8``, or None."""
+    program = find_tool("nvcc", path)
+    found = re.search(r"release (\d+\.\d+)", _ask(program)) if program else None
+    return found[1] if found else None
+
+
+def _version(name: str, path: Sequence[str], line: int) -> str | None:
+    program = find_tool(name, path)
+    lines = _ask(program).strip().splitlines() if program else []
+    return lines[line].strip() if lines else None
+
+
+def _ask(program: str) -> str:
+    try:
+        done = subprocess.run(
+            [program, "--version"], capture_output=True, text=True, check=False, env={"PATH": TOOL_PATH, "LC_ALL": "C"}
+        )
+    except OSError:
+        return ""
+    return done.stdout

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from envsolver.lock.model import BuildFile, Lock, LockedBuild, LockedIndex
 
-__all__ = ["BUILT", "build_pins", "find_build", "installed", "keep_builds", "with_builds"]
+__all__ = ["BUILT", "build_pins", "find_build", "installed", "keep_builds", "locked_beside", "with_builds"]
 
 BUILT = "built"
 """In place of the alias of an index: the wheel was built here."""
@@ -61,6 +61,17 @@ def with_builds(lock: Lock, builds: Iterable[LockedBuild], indexes: Iterable[Loc
     return canonical(replace(lock, builds=tuple(by_source.values()), indexes=tuple(by_alias.values())))
 
 
+def locked_beside(lock: Lock, pins: Iterable[str], platform: str) -> set[str]:
+    """Return ``name==version`` as a lock has it, for each project of some such texts."""
+    names = {pin.partition("==")[0] for pin in pins}
+    targets = [target.name for target in lock.targets if target.platform == platform]
+    return {
+        f"{package.name}=={package.version}"
+        for package in lock.packages
+        if package.name in names and any(package.on(target) for target in targets)
+    }
+
+
 def keep_builds(old: Lock, new: Lock) -> Lock:
     """Return a lock that was made again with those builds of the old one whose archives it still needs."""
     if old.python.split(".")[:2] != new.python.split(".")[:2]:
@@ -72,6 +83,8 @@ def keep_builds(old: Lock, new: Lock) -> Lock:
         build = waiting.pop()
         if build.platform not in new.platforms or (build.source, build.platform) in kept:
             continue
+        if not set(build.beside) <= locked_beside(new, build.beside, build.platform):
+            continue  # what it was built against is another one now
         kept[build.source, build.platform] = build
         inner = {one.file.sha256 for one in build.files}
         waiting += [one for one in old.builds if one.source in inner]

@@ -30,6 +30,10 @@ _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*")
 _URL = re.compile(r"[^\s\x00-\x1f\x7f]+")
 _GROUP = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")  # PEP 735
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=[^\x00]*")
+_FOLDER = re.compile(r"/[^:\s\x00]*")
+_PROGRAM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+_PINNED = re.compile(rf"{_NAME.pattern}=={_VERSION.pattern}")
 _TREE = re.compile(r"sha256:[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{40,64}")
 _FILENAME = re.compile(r"[A-Za-z0-9][^/\\:*?\"<>|\x00-\x1f\x7f-\U0010ffff]*")
@@ -161,6 +165,14 @@ def _build_defects(lock: Lock, build: LockedBuild) -> Iterator[Defect]:
     yield from _foreign(("platform",), [build.platform], lock.platforms, "platform of the lock")
     yield from _shape(("source",), build.source, _SHA256, "64 hex digits")
     yield from _shape(("sha256",), build.sha256, _SHA256, "64 hex digits")
+    for key, values, pattern, what in (
+        ("environment", build.environment, _VARIABLE, "NAME=value"),
+        ("path", build.path, _FOLDER, "an absolute path"),
+        ("needs", build.needs, _PROGRAM, "the name of a program"),
+        ("beside", build.beside, _PINNED, "a package and its version"),
+    ):
+        for at, value in enumerate(values):
+            yield from _shape((key, at), value, pattern, what)
     if not is_file_of(build.wheel, build.name, build.version) or not build.wheel.endswith(".whl"):
         yield ("wheel",), f"is not a wheel of {build.name} {build.version}"
     yield from _repeated(("file",), [one.name for one in build.files])

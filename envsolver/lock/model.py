@@ -247,6 +247,10 @@ class LockedBuild:
         wheel: file name of the wheel.
         sha256: of the wheel.
         tools: compiler and C library, where the wheel is not pure; a hint why another machine makes another wheel.
+        beside: packages of the environment (``torch==1.13.1``) that were to be among ``files``, sorted.
+        environment: variables of the build, ``NAME=value``, sorted; ``{env}`` stands for the build environment.
+        path: folders in which tools are looked for first.
+        needs: programs that must be found, sorted.
     """
 
     name: Name
@@ -258,6 +262,10 @@ class LockedBuild:
     requires: tuple[str, ...] = ()
     files: tuple[BuildFile, ...] = ()
     tools: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+    environment: tuple[str, ...] = ()
+    path: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -153,6 +153,10 @@ def _build(build: LockedBuild) -> Iterator[str]:
     yield f"source = {toml_string(build.source)}"
     yield f"platform = {toml_string(build.platform)}"
     yield from _strings("requires", build.requires)
+    yield from _strings("beside", build.beside)
+    yield from _strings("environment", build.environment)
+    yield from _strings("path", build.path)
+    yield from _strings("needs", build.needs)
     yield f"wheel = {toml_string(build.wheel)}"
     yield f"sha256 = {toml_string(build.sha256)}"
     yield from _strings("tools", build.tools)

@@ -167,6 +167,28 @@ class IgnoredRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BuildSpec:
+    """What the build of a source archive needs that the archive does not say.
+
+    Attributes:
+        package: canonical name.
+        requires: further build requirements.
+        beside: packages of the environment that must be there, in their locked versions.
+        environment: variables; ``{env}`` in a value stands for the folder of the build environment.
+        path: absolute folders with tools.
+        tools: programs that must be found.
+    """
+
+    package: str
+    origin: Origin
+    requires: tuple[SpecRequirement, ...] = ()
+    beside: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+    path: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
     """Something a reader must know that is not a requirement, such as a part that cannot be had from an index."""
 
@@ -211,6 +233,8 @@ class Spec:
     as_of_origin: Origin | None = None
     implied_bounds: ImpliedBoundsSpec = field(default_factory=ImpliedBoundsSpec)
     ignored_rules: tuple[IgnoredRule, ...] = ()
+    builds: tuple[BuildSpec, ...] = ()
+    """Sorted by package. They count when wheels are built, not when the lock is solved."""
     base_image: str | None = None
     imports: tuple[ImportCheck, ...] = ()
     notes: tuple[Note, ...] = ()

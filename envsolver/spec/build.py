@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 from envsolver.model.errors import Problem
 from envsolver.model.spec import (
     BASE_GROUP,
+    BuildSpec,
     GpuAllow,
     GpuSpec,
     GroupSpec,
@@ -76,6 +77,7 @@ def build_spec(part: Part, name: str, files: Sequence[str], problems: list[Probl
         as_of_origin=as_of.origin if as_of else None,
         implied_bounds=_implied_bounds(part),
         ignored_rules=tuple(_ignored_rules(part, problems)),
+        builds=tuple(_builds(part)),
         base_image=_text(part, fields.BASE_IMAGE),
         imports=tuple(dict.fromkeys(_imports(part))),
         notes=tuple(_notes(part)),
@@ -167,6 +169,21 @@ def _groups(part: Part) -> Iterator[GroupSpec]:
             origin=group.origin,
             description=_text(group, subfields.GROUP_DESCRIPTION),
             build_notes=_text(group, subfields.BUILD_NOTES),
+        )
+
+
+def _builds(part: Part) -> Iterator[BuildSpec]:
+    builds = part.get(fields.BUILD)
+    for name, item in sorted(builds.value.items()) if builds else ():
+        environment = item.get(subfields.BUILD_ENVIRONMENT)
+        yield BuildSpec(
+            package=name,
+            origin=item.origin,
+            requires=tuple(_requirement(one) for one in _items(item, subfields.BUILD_REQUIRES)),
+            beside=_values(item.get(subfields.BUILD_BESIDE)),
+            environment={key: text.value for key, text in environment.value.items()} if environment else {},
+            path=_values(item.get(subfields.BUILD_PATH)),
+            tools=_values(item.get(subfields.BUILD_TOOLS)),
         )
 
 

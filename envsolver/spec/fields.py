@@ -193,6 +193,25 @@ RULES: Field[Part] = Field(
     " `rules/*.toml` beside `specs/`.",
     merge=Merge.DEEP,
 )
+BUILD: Field[Located[dict[str, Part]]] = Field(
+    "build",
+    Table(
+        words.PROJECT,
+        Record(
+            (
+                subfields.BUILD_REQUIRES,
+                subfields.BUILD_BESIDE,
+                subfields.BUILD_ENVIRONMENT,
+                subfields.BUILD_PATH,
+                subfields.BUILD_TOOLS,
+            ),
+            "a mapping with requires, beside, environment, path or tools",
+        ),
+        "a mapping from packages to what their builds need",
+    ),
+    "How source archives are built (`envsolver wheel`), where they do not say it themselves.",
+    merge=Merge.DEEP,
+)
 IMPORTS: Field[Located[tuple[Located[str], ...]]] = Field(
     "imports", subfields.MODULES, "Modules that must be importable in the built environment.", merge=Merge.ADD
 )
@@ -238,6 +257,7 @@ SPEC = Record(
         AS_OF,
         IMPLIED_BOUNDS,
         RULES,
+        BUILD,
         BASE_IMAGE,
         IMPORTS,
         NOTES,
@@ -247,6 +267,5 @@ SPEC = Record(
     reserved={
         "conda": _LATER,
         "channels": _LATER,
-        "build": "say under a group's 'build-notes' what its source archives need",
     },
 )

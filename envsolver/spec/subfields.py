@@ -203,6 +203,48 @@ GROUP_IMPORTS: Field[Located[tuple[Located[str], ...]]] = Field(
     "imports", MODULES, "Modules that must be importable where the group is installed.", merge=Merge.ADD
 )
 
+# Builds
+
+BUILD_REQUIRES: Field[Located[tuple[Part, ...]]] = Field(
+    "requires",
+    REQUIREMENTS,
+    "What its build needs beside what the archive itself says.",
+    merge=Merge.ADD,
+    example="[cloudpickle, setuptools<70]",
+)
+BUILD_BESIDE: Field[Located[tuple[Located[str], ...]]] = Field(
+    "beside",
+    ListOf(words.PROJECT, "a list of packages"),
+    "Packages of the environment that must be there when it is built, in the versions that are locked.",
+    merge=Merge.ADD,
+    example="[torch]",
+)
+BUILD_ENVIRONMENT: Field[Located[dict[str, Located[str]]]] = Field(
+    "environment",
+    Table(
+        words.line("the name of an environment variable", r"[A-Za-z_][A-Za-z0-9_]*"),
+        Text("a text", numeric=True),
+        "a mapping from variables to texts",
+    ),
+    "Environment variables of its build. `{env}` stands for the folder of the build environment.",
+    merge=Merge.DEEP,
+    example="{HOROVOD_WITH_PYTORCH: 1}",
+)
+BUILD_PATH: Field[Located[tuple[Located[str], ...]]] = Field(
+    "path",
+    ListOf(words.line("an absolute path", r"/[^:\s]*"), "a list of folders"),
+    "Folders in which its build looks for tools, before `/usr/bin` and `/bin`; nothing else is on its PATH.",
+    merge=Merge.ADD,
+    example="[/usr/local/cuda-11.7/bin]",
+)
+BUILD_TOOLS: Field[Located[tuple[Located[str], ...]]] = Field(
+    "tools",
+    ListOf(words.line("the name of a program", r"[A-Za-z0-9][A-Za-z0-9._+-]*"), "a list of programs"),
+    "Programs that must be there. An `nvcc` must be of the CUDA major version under `gpu`, if one stands there.",
+    merge=Merge.ADD,
+    example="[nvcc, g++-11]",
+)
+
 # Implied bounds and rules
 
 

@@ -12,7 +12,7 @@ from envsolver.cli.base import EnvironmentName, command
 from envsolver.cli.ui import display_path
 
 if TYPE_CHECKING:
-    from envsolver.app.wheels import WheelMade
+    from envsolver.app.works import WheelMade
     from envsolver.cli.ui import Ui
 
 __all__ = ["wheel"]

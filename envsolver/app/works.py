@@ -1,0 +1,364 @@
+"""Wheels out of source archives: build requirements found out or taken from the lock, and the build itself."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from envsolver.app.timing import Stopwatch
+from envsolver.build.backend import Workshop, static_requirements
+from envsolver.build.scratch import scratch
+from envsolver.build.stock import fetch, fill, look, stock_wheel
+from envsolver.build.store import Store
+from envsolver.build.toolchain import TOOL_PATH, find_tool, nvcc_release, toolchain
+from envsolver.build.wheelhouse import Wheelhouse, file_digest, key_of
+from envsolver.lock.builds import build_pins, find_build, locked_beside, with_builds
+from envsolver.lock.model import BuildFile, LockedBuild
+from envsolver.model.errors import ArtefactError, MetadataUnusableError, UsageError
+from envsolver.model.origin import Origin
+from envsolver.model.spec import BuildSpec, SpecRequirement
+from envsolver.sources.cache import default_cache_root
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from envsolver.app.project import Environment, Project
+    from envsolver.build.download import Remote
+    from envsolver.build.interpreter import Interpreter
+    from envsolver.build.stock import Shelf
+    from envsolver.lock.model import Lock, LockedIndex, LockedTarget, Pin
+    from envsolver.model.ports import Progress
+    from envsolver.model.spec import Spec
+
+__all__ = ["WheelMade", "Works"]
+
+_NOWHERE = Origin("", 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WheelMade:
+    """A wheel.
+
+    Attributes:
+        build: as it stands in the lock.
+        path: where the wheel lies.
+        built: whether it was built in this run; the wheelhouse had it otherwise.
+    """
+
+    build: LockedBuild
+    path: Path
+    built: bool
+
+
+@dataclass
+class Works:
+    """Builds wheels of the source archives of one lock.
+
+    Attributes:
+        lock: with what was found out so far.
+        rebuild: build even what the wheelhouse has.
+        follow_spec: find out anew what the spec wants otherwise than the lock has it.
+    """
+
+    project: Project
+    environment: Environment
+    lock: Lock
+    target: LockedTarget
+    interpreter: Interpreter
+    progress: Progress
+    offline: bool
+    rebuild: bool = False
+    follow_spec: bool = False
+    _made: dict[str, WheelMade] = field(default_factory=dict)
+    _under_way: list[str] = field(default_factory=list)
+
+    @property
+    def _root(self) -> Path:
+        return default_cache_root(os.environ, Path.home())
+
+    @property
+    def store(self) -> Store:
+        """Where wheels and archives lie."""
+        return Store(self._root, f"{self.interpreter.tag}-{self.target.platform}")
+
+    def make(self, pin: Pin) -> WheelMade:
+        """Return the wheel of a source archive.
+
+        Raises:
+            EnvsolverError: as :func:`make_wheels`.
+        """
+        digest = pin.file.sha256
+        if digest is None:
+            raise UsageError(f"{pin.requirement}: a checkout has no sha256, so that no build of it can be locked")
+        if digest in self._made:
+            return self._made[digest]
+        name = f"{pin.package.name} {pin.package.version}"
+        if name in self._under_way:
+            raise UsageError(
+                f"{name} is needed to build itself: {' needs '.join([*self._under_way, name])}",
+                hint="one of them has to be had as a wheel",
+            )
+        self._under_way.append(name)
+        self._made[digest] = made = self._make(pin, digest)
+        self._under_way.pop()
+        if find_build(self.lock, digest, self.target.platform) != made.build:
+            self.lock = with_builds(self.lock, [made.build], ())
+        return made
+
+    def bring(self, pin: Pin) -> None:
+        """Have the wheel of a source archive in the store."""
+        made = self.make(pin)
+        stock_wheel(self.store, made.build.sha256, made.build.wheel, made.path, self.interpreter)
+
+    def _make(self, pin: Pin, digest: str) -> WheelMade:
+        build = find_build(self.lock, digest, self.target.platform)
+        if build is not None and self.follow_spec and not self._up_to_date(build, self._settings(pin, digest)):
+            build = None
+        house = Wheelhouse(self._root)
+        kept = None
+        if build is not None:
+            kept = house.get(self._key(build, digest))
+            if kept is not None and not self.rebuild and file_digest(kept) == build.sha256:
+                return WheelMade(build=build, path=kept, built=False)
+        with scratch(self.store.folder / "work", "build-") as folder:
+            archive = fetch(self.store, pin, self._remotes(), self.progress)
+            if file_digest(archive) != digest:
+                archive.unlink()
+                raise ArtefactError(
+                    pin.file.filename, "the store's copy is damaged; it was deleted", hint="run it again"
+                )
+            recipe = build or self._resolve(pin, archive, folder / "ask", self._settings(pin, digest))
+            self._check_tools(recipe)
+            wheel = self._build(pin, archive, folder / "make", recipe)
+            made = self._checked(pin, wheel, recipe)
+            if build is not None and made.sha256 != build.sha256:
+                raise _other(build, made, wheel, kept)
+            path = house.put(self._key(made, digest), wheel)
+        return WheelMade(build=build or made, path=path, built=True)
+
+    def _settings(self, pin: Pin, digest: str) -> LockedBuild:
+        """Return what the spec says of a build, as the beginning of what the lock will say."""
+        name = pin.package.name
+        said = next((one for one in self._spec.builds if one.package == name), BuildSpec(package=name, origin=_NOWHERE))
+        beside = locked_beside(self.lock, said.beside, self.target.platform)
+        if absent := sorted(set(said.beside) - {one.partition("==")[0] for one in beside}):
+            raise UsageError(f"{said.origin}: build: {name}: {', '.join(absent)} is not in the lock")
+        return LockedBuild(
+            name=name,
+            version=pin.package.version,
+            source=digest,
+            platform=self.target.platform,
+            wheel="",
+            sha256="",
+            requires=tuple(sorted(one.text for one in said.requires)),
+            beside=tuple(sorted(beside)),
+            environment=tuple(sorted(f"{key}={value}" for key, value in said.environment.items())),
+            path=said.path,
+            needs=tuple(sorted(said.tools)),
+        )
+
+    def _up_to_date(self, build: LockedBuild, said: LockedBuild) -> bool:
+        """Say whether a build of the lock is still how the spec wants it."""
+        keys = ("beside", "environment", "path", "needs")
+        same = all(getattr(build, key) == getattr(said, key) for key in keys)
+        return same and set(said.requires) <= set(build.requires)
+
+    def _check_tools(self, build: LockedBuild) -> None:
+        """Refuse to begin without the tools that a build needs.
+
+        Raises:
+            UsageError: one is missing, or of another CUDA version than the environment is for.
+        """
+        where = ", ".join([*build.path, *TOOL_PATH.split(os.pathsep)])
+        if missing := [name for name in build.needs if find_tool(name, build.path) is None]:
+            raise UsageError(
+                f"the build of {build.name} {build.version} needs {', '.join(missing)}, not to be found in {where}",
+                hint="install what has it, or name its folder under 'path' of the build in the spec",
+            )
+        gpu = self._spec.gpu
+        if "nvcc" not in build.needs or gpu is None or gpu.backend != "cuda" or gpu.version is None:
+            return
+        release = nvcc_release(build.path) or "of no version"
+        if release.partition(".")[0] != gpu.version.partition(".")[0]:
+            raise UsageError(
+                f"the build of {build.name} {build.version} would use CUDA {release} "
+                f"({find_tool('nvcc', build.path)}), and the environment is for CUDA {gpu.version}",
+                hint=f"name the folder with the nvcc of a CUDA {gpu.version.partition('.')[0]} toolkit under 'path'",
+            )
+
+    @cached_property
+    def _spec(self) -> Spec:
+        return self.project.spec(self.environment)
+
+    def _build(self, pin: Pin, archive: Path, folder: Path, build: LockedBuild) -> Path:
+        shop = self._workshop(pin, archive, folder, build)
+        self.progress.stage(f"building {pin.package.name} {pin.package.version}")
+        return shop.wheel()
+
+    def _resolve(self, pin: Pin, archive: Path, folder: Path, said: LockedBuild) -> LockedBuild:
+        """Find out what a build needs: what project and spec say, then what the backend asks for when that is there."""
+        source = self._unpack(pin, archive, folder / "look")
+        requires = tuple(sorted({*said.requires, *static_requirements(source, pin.file.filename)}))
+        build = replace(said, requires=requires, files=self._solve(pin, (*requires, *said.beside)))
+        asked = self._workshop(pin, archive, folder / "backend", build).requirements()
+        everything = tuple(sorted({*requires, *asked}))
+        if everything == requires:
+            return build
+        return replace(build, requires=everything, files=self._solve(pin, (*everything, *said.beside)))
+
+    def _solve(self, pin: Pin, requires: Sequence[str]) -> tuple[BuildFile, ...]:
+        if not requires:
+            return ()
+        self.progress.stage(f"resolving the build requirements of {pin.package.name}")
+        locked = asyncio.run(self._solved(pin.file.filename, requires))
+        used = [index for index in locked.indexes if self.lock.index_url(index.alias) is None]
+        self._add_indexes(used)
+        return tuple(
+            BuildFile(name=one.package.name, version=one.package.version, file=replace(one.file, targets=()))
+            for one in locked.select(self.target.platform)
+        )
+
+    async def _solved(self, filename: str, requires: Sequence[str]) -> Lock:
+        from envsolver.app.solving import solve_environment
+        from envsolver.sources.open import SourceSettings, open_session
+
+        origin = Origin(filename, 1)
+        # Indexes, their bindings, and the day of the spec hold for build requirements too; what it requires does not.
+        spec = replace(
+            self._spec,
+            requirements=tuple(SpecRequirement(text=text, origin=origin) for text in requires),
+            platforms=(self.target.platform,),
+            constraints=(),
+            overrides=(),
+            groups=(),
+            group_specs=(),
+            exclusive=(),
+            gpu=None,
+        )
+        async with open_session(SourceSettings(offline=self.offline), self.progress) as session:
+            solved = await solve_environment(
+                spec,
+                digest="",
+                project_root=self.project.root,
+                session=session,
+                keep=self.lock,  # torch beside a build should bring the numpy of the environment
+                moving=frozenset(),
+                extra_constraints=(),
+                stopwatch=Stopwatch(),
+                progress=self.progress,
+            )
+        return solved.lock
+
+    def _add_indexes(self, indexes: Sequence[LockedIndex]) -> None:
+        if indexes:
+            self.lock = with_builds(self.lock, (), indexes)
+
+    def _workshop(self, pin: Pin, archive: Path, folder: Path, build: LockedBuild) -> Workshop:
+        """Set up what a backend needs to run: its sources and its environment."""
+        source = self._unpack(pin, archive, folder / "source")
+        prefix, work = folder / "env", folder / "work"
+        prefix.mkdir()
+        work.mkdir()
+        self._environment(prefix, build.files)
+        return Workshop(
+            filename=pin.file.filename,
+            source=source,
+            prefix=prefix,
+            work=work,
+            path=build.path,
+            environment=build.environment,
+        )
+
+    def _unpack(self, pin: Pin, archive: Path, folder: Path) -> Path:
+        from envsolver.sources.metadata.unpack import unpack_sdist
+
+        folder.mkdir(parents=True)
+        try:
+            return unpack_sdist(archive, folder, pin.file.filename)
+        except MetadataUnusableError as error:
+            raise ArtefactError(pin.file.filename, error.reason) from error
+
+    def _environment(self, prefix: Path, files: Sequence[BuildFile]) -> None:
+        from envsolver.app.building import contents_of
+        from envsolver.build.assemble import Way, assemble, plan
+        from envsolver.lock.builds import installed
+
+        pins = build_pins(files)
+        for pin in pins:
+            if pin.file.kind != "wheel":
+                self.bring(pin)
+        pins = installed(self.lock, pins, self.target.platform)
+        way = Way(
+            environment="build",
+            platform=self.target.platform,
+            python=self.interpreter.minor,
+            groups=(),
+            bytecode=True,
+        )
+        assemble(prefix, plan(contents_of(pins, self._shelves(pins)), way), self.interpreter)
+
+    def _shelves(self, pins: Sequence[Pin]) -> Mapping[str, Shelf]:
+        found = look(self.store, pins, bytecode=True)
+        missing = [pin for pin in pins if pin.file.sha256 not in found]
+        if not missing:
+            return found
+        more, _ = fill(self.store, missing, self.interpreter, self._remotes(), self.progress, bytecode=True)
+        return {**found, **more}
+
+    def _remotes(self) -> AbstractAsyncContextManager[Remote]:
+        from envsolver.app.remote import open_remote
+
+        return open_remote(
+            self.project,
+            self._spec,
+            self.lock,
+            self.target.platform,
+            offline=self.offline,
+            progress=self.progress,
+        )
+
+    def _key(self, build: LockedBuild, digest: str) -> str:
+        inner = [find_build(self.lock, one.file.sha256, build.platform) for one in build.files]
+        closure = [
+            one.file.sha256 or "" if made is None else made.sha256 for one, made in zip(build.files, inner, strict=True)
+        ]
+        return key_of(
+            source=digest,
+            closure=closure,
+            interpreter=self.interpreter.version,
+            platform=build.platform,
+            tools=(*_tools(build), *build.environment, *build.path),
+        )
+
+    def _checked(self, pin: Pin, wheel: Path, recipe: LockedBuild) -> LockedBuild:
+        from envsolver.app.wheelchecks import check_wheel
+
+        check_wheel(wheel, pin, self.lock, self.target)
+        tools = () if wheel.name.endswith("-any.whl") else _tools(recipe)
+        return replace(recipe, wheel=wheel.name, sha256=file_digest(wheel), tools=tools)
+
+
+def _tools(build: LockedBuild) -> tuple[str, ...]:
+    return toolchain(build.path, dict(one.split("=", 1) for one in build.environment))
+
+
+def _other(build: LockedBuild, made: LockedBuild, wheel: Path, kept: Path | None) -> ArtefactError:
+    """Say in which way a wheel is not the one of the lock."""
+    from envsolver.app.wheelchecks import differing_members
+
+    reasons = []
+    if build.tools != made.tools:
+        then, now = (", ".join(tools) or "no compiler" for tools in (build.tools, made.tools))
+        reasons.append(f"then it was built with {then}, now with {now}")
+    if kept is not None and file_digest(kept) == build.sha256:
+        reasons.append(f"these members differ: {', '.join(differing_members(kept, wheel))}")
+    return ArtefactError(
+        made.wheel,
+        "; ".join([f"its sha256 is {made.sha256}, the lock says {build.sha256}", *reasons]),
+        hint="the wheel was not kept; nothing else that the lock knows of differs",
+    )
