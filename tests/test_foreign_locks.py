@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -382,6 +382,20 @@ def test_what_cannot_be_judged_is_refused(tmp_path: Path) -> None:
         Circumstances(python="2.7").target()
     with pytest.raises(UsageError, match="no platform is called"):
         Circumstances(python="3.10", platform="beos").target()
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"cuda": "cu121"}, "--cuda 'cu121' is no version"),
+        ({"driver": "new"}, "--driver 'new' is no version"),
+        ({"glibc": "3"}, "--glibc '3' is no version"),
+        ({"architectures": ("8.0", "sm_90")}, "--arch 'sm_90' is no version"),
+    ],
+)
+def test_what_is_said_of_the_nodes_must_make_sense(facts: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        Circumstances(python="3.10", **facts).target()
 
 
 def test_the_best_file_is_what_an_installer_takes() -> None:

@@ -51,8 +51,16 @@ class Circumstances:
         """Return the platform and interpreter.
 
         Raises:
-            UsageError: one of them is not known.
+            UsageError: one of them is not known, or what is said of the nodes is malformed.
         """
+        for option, value, pattern, example in (
+            ("--cuda", self.cuda, r"\d+(?:\.\d+){0,2}|cpu", "12.1"),
+            ("--driver", self.driver, r"\d+(?:\.\d+){1,2}", "525.60.13"),
+            ("--glibc", self.glibc, r"2\.\d+", "2.31"),
+            *(("--arch", one, r"\d+\.\d", "8.0") for one in self.architectures),
+        ):
+            if value is not None and not re.fullmatch(pattern, value, re.ASCII):
+                raise UsageError(f"{option} {value!r} is no version", hint=f"such as {example}")
         if self.platform not in KNOWN_PLATFORMS:
             raise UsageError(f"no platform is called {self.platform!r}", hint=f"one of {', '.join(KNOWN_PLATFORMS)}")
         try:

@@ -140,6 +140,14 @@ class Subject:
     def _variant(self, part: Part) -> Variant | None:
         # Where the lock names no file, what the index has for the platform is meant.
         filename = part.filename or f"x-{part.version}-py3-none-{_WHEEL_TAGS[self.target.platform]}.whl"
+        from packaging.version import InvalidVersion
+
+        try:
+            return self._variant_of(part, filename)
+        except InvalidVersion:  # conda has versions that PEP 440 has not
+            return None
+
+    def _variant_of(self, part: Part, filename: str) -> Variant | None:
         return variant_of(
             name=part.name,
             version=part.version,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from envsolver.formats.foreign import ForeignLock, ForeignLockError, ForeignPackage, ForeignRoot
+from envsolver.formats.foreign import ForeignLock, ForeignLockError, ForeignPackage, ForeignRoot, mapping
 from envsolver.formats.requirements_reader import loads as load_requirements
 from envsolver.model.candidate import normalize_name
 
@@ -52,15 +52,15 @@ def _of_conda_lock(row: Mapping[str, Any], line: int) -> ForeignPackage:
     filename = url.partition("#")[0].partition("?")[0].rpartition("/")[2]
     is_conda = row.get("manager") == "conda"
     stem = re.sub(r"\.(?:conda|tar\.bz2)$", "", filename)
-    digests = row.get("hash") or {}
+    digests = mapping(row.get("hash"))
     return ForeignPackage(
         name=normalize_name(str(row["name"])),
         version=str(row["version"]),
         line=line,
         filename="" if is_conda else filename,
-        sha256=digests.get("sha256"),
+        sha256=str(digests["sha256"]) if "sha256" in digests else None,
         url=url or None,
-        needs=tuple(sorted(normalize_name(str(name)) for name in row.get("dependencies") or {})),
+        needs=tuple(sorted(normalize_name(str(name)) for name in mapping(row.get("dependencies")))),
         hashed=bool(digests),
         manager="conda" if is_conda else "pip",
         build_string=stem.rpartition("-")[2] if is_conda and stem.count("-") >= 2 else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from envsolver.model.errors import EnvsolverError
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from envsolver.model.candidate import Name
     from envsolver.model.target import Target
 
-__all__ = ["ForeignLock", "ForeignLockError", "ForeignPackage", "ForeignRoot", "best_file"]
+__all__ = ["ForeignLock", "ForeignLockError", "ForeignPackage", "ForeignRoot", "best_file", "mapping", "rows"]
 
 ForeignKind = Literal["requirements", "pylock", "uv", "conda-lock", "explicit", "environment"]
 
@@ -81,6 +81,16 @@ class ForeignLock:
     packages: tuple[ForeignPackage, ...]
     roots: tuple[ForeignRoot, ...] = ()
     unpinned: tuple[str, ...] = ()
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """Return a table that was parsed; an empty one for anything else: what a stranger wrote is of any type."""
+    return value if isinstance(value, dict) else {}
+
+
+def rows(value: Any) -> list[dict[str, Any]]:
+    """Return the tables of a list that was parsed; none for anything else."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def best_file(filenames: Iterable[str], target: Target) -> str | None:

@@ -7,7 +7,15 @@ import tomllib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from envsolver.formats.foreign import ForeignLock, ForeignLockError, ForeignPackage, ForeignRoot, best_file
+from envsolver.formats.foreign import (
+    ForeignLock,
+    ForeignLockError,
+    ForeignPackage,
+    ForeignRoot,
+    best_file,
+    mapping,
+    rows,
+)
 from envsolver.model.candidate import normalize_name
 
 if TYPE_CHECKING:
@@ -90,34 +98,30 @@ def loads_uv(text: str, path: str, target: Target) -> ForeignLock:
     Raises:
         ForeignLockError: it is not one.
     """
-    rows = _parsed(text, path).get("package")
-    if not isinstance(rows, list) or not all(
-        isinstance(row, dict) and isinstance(row.get("name"), str) for row in rows
-    ):
+    packages = _parsed(text, path).get("package")
+    if not isinstance(packages, list) or not all(isinstance(mapping(row).get("name"), str) for row in packages):
         raise ForeignLockError(f"{path}: this is no uv.lock: it has no [[package]]")
     by_name: dict[Name, list[tuple[int, dict[str, Any]]]] = {}
-    for row, line in zip(rows, _lines(text), strict=False):
+    for row, line in zip(packages, _lines(text), strict=False):
         by_name.setdefault(normalize_name(row["name"]), []).append((line, row))
     roots: list[ForeignRoot] = []
     waiting: list[_Need] = []
-    for row, line in ((row, line) for found in by_name.values() for line, row in found):
-        if {"virtual", "editable"} & set(row.get("source", {})):
+    for row, line in ((row, line) for entries in by_name.values() for line, row in entries):
+        if {"virtual", "editable"} & set(mapping(row.get("source"))):
             needs = list(_needs(row.get("dependencies"), target))
             asked = _asked(row)
             roots += [ForeignRoot(name=below, text=asked.get(below, below), line=line) for below, _, _ in needs]
             waiting += needs
-    packages = _walk(by_name, waiting, target)
-    return ForeignLock(kind="uv", packages=tuple(packages[name] for name in sorted(packages)), roots=tuple(roots))
+    found = _walk(by_name, waiting, target)
+    return ForeignLock(kind="uv", packages=tuple(found[name] for name in sorted(found)), roots=tuple(roots))
 
 
 def _asked(row: Mapping[str, Any]) -> dict[Name, str]:
     """Return what a project requires as it is written there, by name."""
-    metadata = row.get("metadata")
-    written = metadata.get("requires-dist") if isinstance(metadata, dict) else None
     return {
         normalize_name(one["name"]): f"{one['name']}{one.get('specifier', '')}"
-        for one in written or ()
-        if isinstance(one, dict) and isinstance(one.get("name"), str)
+        for one in rows(mapping(row.get("metadata")).get("requires-dist"))
+        if isinstance(one.get("name"), str)
     }
 
 
@@ -134,7 +138,7 @@ def _walk(
                 continue
             needs = list(_needs(row.get("dependencies"), target))
             for extra in extras:
-                needs += _needs(row.get("optional-dependencies", {}).get(extra), target)
+                needs += _needs(mapping(row.get("optional-dependencies")).get(extra), target)
             fresh = [need for need in needs if (need[0], need[2]) not in seen]
             seen |= {(need[0], need[2]) for need in fresh}
             waiting += fresh
@@ -144,28 +148,31 @@ def _walk(
     return packages
 
 
-def _needs(rows: Any, target: Target) -> Iterator[_Need]:
-    from packaging.markers import InvalidMarker, Marker
+def _needs(value: Any, target: Target) -> Iterator[_Need]:
+    from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
 
-    for row in rows or ():
-        if not isinstance(row, dict) or not isinstance(row.get("name"), str):
+    for row in rows(value):
+        if not isinstance(row.get("name"), str):
             continue
         try:
             if "marker" in row and not Marker(str(row["marker"])).evaluate({**target.marker_environment, "extra": ""}):
                 continue
-        except InvalidMarker:
+        except (InvalidMarker, UndefinedComparison, UndefinedEnvironmentName):
             continue
-        yield normalize_name(row["name"]), row.get("version"), tuple(row.get("extra", ()))
+        version, extras = row.get("version"), row.get("extra")
+        yield (
+            normalize_name(row["name"]),
+            version if isinstance(version, str) else None,
+            tuple(extra for extra in extras if isinstance(extra, str)) if isinstance(extras, list) else (),
+        )
 
 
 def _of_uv(row: Mapping[str, Any], name: Name, line: int, needs: tuple[Name, ...], target: Target) -> ForeignPackage:
-    source = row.get("source", {})
+    source = mapping(row.get("source"))
     files = {
         _filename(str(one.get("url") or one.get("path") or one.get("filename") or "")): one
-        for one in row.get("wheels", ())
+        for one in (*rows(row.get("wheels")), *rows([row.get("sdist")]))
     }
-    if isinstance(row.get("sdist"), dict):
-        files[_filename(str(row["sdist"].get("url") or row["sdist"].get("path") or ""))] = row["sdist"]
     chosen = best_file(files, target) or ""
     file = files.get(chosen, {})
     digest = str(file.get("hash", ""))
@@ -175,11 +182,15 @@ def _of_uv(row: Mapping[str, Any], name: Name, line: int, needs: tuple[Name, ...
         line=line,
         filename=chosen or ("checkout" if "git" in source or "directory" in source else ""),
         sha256=digest.removeprefix("sha256:") if digest.startswith("sha256:") else None,
-        url=file.get("url"),
-        index_url=source.get("registry"),
+        url=_text(file.get("url")),
+        index_url=_text(source.get("registry")),
         needs=needs,
         hashed=bool(digest) or "git" in source,
     )
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _parsed(text: str, path: str) -> dict[str, Any]:

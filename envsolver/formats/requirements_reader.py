@@ -66,9 +66,7 @@ def loads(text: str, path: str, target: Target) -> ForeignLock:
             raise ForeignLockError(
                 f"{path}:{entry.line}: {head!r} is no requirement: {str(error).splitlines()[0]}"
             ) from None
-        if requirement.marker is not None and not requirement.marker.evaluate(
-            {**target.marker_environment, "extra": ""}
-        ):
+        if not _holds(requirement, target):
             continue
         name = normalize_name(requirement.name)
         package = _package(requirement, name, entry, hashes, index)
@@ -87,6 +85,16 @@ def loads(text: str, path: str, target: Target) -> ForeignLock:
         roots=(*roots, *_unreached(pinned, roots)),
         unpinned=tuple(unpinned),
     )
+
+
+def _holds(requirement: Requirement, target: Target) -> bool:
+    """Say whether a requirement is one of the target's; one whose marker cannot be evaluated is."""
+    from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
+
+    try:
+        return requirement.marker is None or requirement.marker.evaluate({**target.marker_environment, "extra": ""})
+    except (UndefinedComparison, UndefinedEnvironmentName):
+        return True
 
 
 def _unreached(packages: tuple[ForeignPackage, ...], roots: list[ForeignRoot]) -> Iterator[ForeignRoot]:
