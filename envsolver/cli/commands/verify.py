@@ -48,9 +48,9 @@ _WORDS = {
     "--group", "groups", multiple=True, metavar="G", help="A group that it should have; by default those of its build."
 )  # fmt: skip
 def verify(ui: Ui, name: str, *, prefix: Path, groups: tuple[str, ...]) -> int:
-    """Say whether an environment is what its lock says; exit 1 if not.
+    """Say whether an environment is what its lock says.
 
-    Every file is read. What differs is named with its package and the kind of cause.
+    Exit status 1: it is not. Every file is read, and what differs is named with its package and the kind of cause.
     """
     from envsolver.app.verifying import verify as run
 

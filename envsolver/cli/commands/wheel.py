@@ -46,7 +46,7 @@ def wheel(
     rebuild: bool,
     output: Path | None,
 ) -> None:
-    """Build wheels of what is locked as source, with locked build requirements.
+    """Build wheels of what is locked as source.
 
     All source archives of the base (and of the groups named), or the packages named. The first time, their build
     requirements are resolved, recursively, and written into the lock with the sha256 of the wheel; from then on the
