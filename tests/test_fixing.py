@@ -137,6 +137,21 @@ def test_two_lines_are_loosened_where_one_does_not_help() -> None:
     assert fix.outcome == "a 1.0, b 1.0, core 3, c 2.0"
 
 
+def test_two_conflicts_are_resolved_together() -> None:
+    source = MemorySource()
+    for name in ["a", "x"]:
+        source.add(name, "2.0", ["core-of-" + name + "==2.0"])
+        source.add(name, "1.0", ["core-of-" + name + "==1.0"])
+        for version in ["1.0", "2.0"]:
+            source.add("core-of-" + name, version)
+    fixes = fixes_of(spec_of("a==2.0", "core-of-a==1.0", "x==1.0", "core-of-x>=2"), source)
+    assert {fix.title for fix in fixes} == {
+        "specs/x.yaml:5: a==1.0 instead of a==2.0 and specs/x.yaml:8: core-of-x>=1.0 instead of core-of-x>=2",
+        "specs/x.yaml:5: a==1.0 instead of a==2.0 and specs/x.yaml:7: x==2.0 instead of x==1.0",
+    }
+    assert fixes[0].outcome == "a 1.0, core-of-x 1.0, core-of-a 1.0, x 1.0"
+
+
 def test_a_line_is_left_out_where_no_version_of_it_helps() -> None:
     source = MemorySource()
     source.add("onnxruntime-gpu", "1.14.1")

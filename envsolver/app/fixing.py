@@ -2,8 +2,8 @@
 
 First the lines of the spec that take part in the conflict are moved, one at a time, each as little as it takes; then
 what else may help is tried: another index, another build, another GPU setting, groups apart, a rule ignored. Where no
-single change helps, two lines are moved together, or a line is left out. What is printed is what was tried: the spec
-with exactly that change.
+single change helps, two lines are moved together, or a line is left out; where there are several conflicts, each gets
+its change. What is printed is what was tried: the spec with exactly that change.
 """
 
 from __future__ import annotations
@@ -39,6 +39,10 @@ MOST_FIXES = 5
 """So many are suggested at most; a person reads the first three."""
 MOST_SOLVES = 30
 """So often is a spec solved at most: somebody waits for the explanation."""
+MOST_CONFLICTS = 2
+"""So many conflicts behind the first one are resolved along with it."""
+MOST_WAYS = 2
+"""So many ways to resolve each of them are followed."""
 MOST_TRIED_IN_PAIRS = 12
 """So many of them are spent on moving two lines together."""
 
@@ -114,10 +118,33 @@ async def find_fixes(
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """A fix with how much it changes: smaller is better."""
+    """A fix with how much it changes (smaller is better), and what came of it."""
 
     fix: Fix
     size: tuple[int, ...]
+    versions: Versions
+
+
+@dataclass(frozen=True, slots=True)
+class _WithLowest:
+    """A :class:`Solve` that wants the lowest version of some projects, whatever else it is asked."""
+
+    solve: Solve
+    names: frozenset[Name]
+
+    async def __call__(self, spec: Spec, lowest: frozenset[Name] = frozenset(), /) -> Versions:
+        """Solve a spec."""
+        return await self.solve(spec, lowest | self.names)
+
+
+@dataclass(frozen=True, slots=True)
+class _Passed:
+    """A line that was turned round so that its conflict is gone, and the next conflict, which it takes no part in."""
+
+    line: Reason
+    spec: Spec
+    lowest: frozenset[Name]
+    conflict: Sequence[Reason]
 
 
 @dataclass(slots=True)
@@ -130,6 +157,9 @@ class _Search:
     trials: list[_Trial] = field(default_factory=list)
     untried: list[str] = field(default_factory=list)
     blind: bool = False
+    depth: int = 0
+    passed: list[_Passed] = field(default_factory=list)
+    refusal: NoSolutionError | None = None
 
     async def run(self) -> None:
         """Try what there is, the likeliest first.
@@ -153,6 +183,7 @@ class _Search:
             await self._propose(proposal)
         if not harmless:
             await self._move_pairs(lines)
+            await self._chain()
         # To leave a line out is for when nothing else helps, which only what was tried can tell.
         if not self.blind and not any(trial.fix.kind != "ignore-rule" for trial in self.trials):
             requirements = [line for line in lines if line.kind == "requirement"]
@@ -176,7 +207,8 @@ class _Search:
         except UntriedError:
             self.blind = True
             raise
-        except NoSolutionError:
+        except NoSolutionError as error:
+            self.refusal = error
             return None
 
     async def _first_of(self, candidates: Iterable[Proposal]) -> None:
@@ -216,6 +248,8 @@ class _Search:
         spec, lowest = turned(self.spec, chosen)
         with suppress(UntriedError):
             versions = await self._try(spec, lowest)
+            if versions is None and len(chosen) == 1 and self.refusal is not None:
+                self._pass(chosen[0][0], spec, lowest, self.refusal.conflict)
             if versions is None or any(reason.project not in versions for reason, _ in chosen):
                 return False
             found = [versions[reason.project] for reason, _ in chosen]
@@ -242,6 +276,47 @@ class _Search:
         rules = {reason.requirer: reason.rule for reason in self.conflict if reason.kind == "rule"}
         older = [rules[reason.project] for reason, way in chosen if way.side == "below" and reason.project in rules]
         return f"rule {' and '.join(filter(None, older))} says nothing of versions that old" if older else None
+
+    def _pass(self, line: Reason, spec: Spec, lowest: frozenset[Name], conflict: Sequence[Reason]) -> None:
+        """Remember a line that is in the way of this conflict only, where another conflict stands behind it."""
+        if conflict and not any((one.origin, one.project) == (line.origin, line.project) for one in conflict):
+            self.passed.append(_Passed(line, spec, lowest, conflict))
+
+    async def _chain(self) -> None:
+        """Where there are more conflicts than this one: change a line for this one, and what the others need."""
+        for passed in self.passed[:MOST_WAYS] if self.depth < MOST_CONFLICTS else ():
+            with_lowest = _WithLowest(self.solve, passed.lowest)
+            further = _Search(passed.spec, passed.conflict, with_lowest, self.hints, self.left, depth=self.depth + 1)
+            with suppress(_SpentError):
+                await further.run()
+            self.left = further.left
+            for trial in sorted(further.trials, key=lambda trial: trial.size)[:MOST_WAYS]:
+                await self._join(passed, trial)
+            if any(trial.fix.kind != "ignore-rule" for trial in self.trials):
+                return
+
+    async def _join(self, passed: _Passed, trial: _Trial) -> None:
+        """Try the change of a line together with what resolves the conflict behind it."""
+        line, version = passed.line, trial.versions.get(passed.line.project)
+        touched = {(edit.origin, edit.old) for edit in trial.fix.edits if isinstance(edit, Edit)}
+        written = {(one.origin, one.text) for one in (*passed.spec.requirements, *passed.spec.constraints)}
+        own = {(one.origin, one.text) for one in (*self.spec.requirements, *self.spec.constraints)}
+        if version is None or touched & (written - own):
+            return
+        edit = loosened_edit(line, version)
+        with suppress(UntriedError):
+            versions = await self._try(edited(self.spec, (edit, *trial.fix.edits)))
+            if versions is not None:
+                kind: FixKind = "move" if is_pin(line.text or "") else "loosen"
+                self._keep(
+                    max(kind, trial.fix.kind, key=_SIZES.__getitem__),
+                    f"{title(edit, line)} and {trial.fix.title}",
+                    (edit, *trial.fix.edits),
+                    versions,
+                    far=distance(line, version),
+                    first=[line],
+                    warning=trial.fix.warning,
+                )
 
     async def _move_pairs(self, lines: Sequence[Reason]) -> None:
         """Move two lines together, each to either side, until one way helps for these two."""
@@ -273,7 +348,7 @@ class _Search:
         if fix.edits not in [trial.fix.edits for trial in self.trials]:
             # What stands first in the spec matters most: of equal changes the one that stands last is the smallest.
             place = -max((self._place(reason) for reason in first), default=0)
-            self.trials.append(_Trial(fix, (_SIZES[kind], len(edits), *far, place, len(self.trials))))
+            self.trials.append(_Trial(fix, (_SIZES[kind], len(edits), *far, place, len(self.trials)), versions))
 
     def _place(self, reason: Reason) -> int:
         lines = (*self.spec.requirements, *self.spec.constraints)
