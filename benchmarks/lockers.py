@@ -32,11 +32,13 @@ class Stack:
     Attributes:
         inputs: requirements and target.
         year: when somebody would have wanted it.
+        day: the date on which they would have locked it, a month after the newest of what it pins was uploaded.
         impossible: why no choice of versions can run, empty where one can.
     """
 
     inputs: InputSet
     year: int
+    day: str = ""
     impossible: str = ""
 
     @property
@@ -111,13 +113,19 @@ class EnvsolverLocker:
         self._cache = cache
         self._rules = rules
 
-    def lock(self, stack: Stack) -> Locked:
-        """Lock a stack."""
+    def lock(self, stack: Stack, keep: Mapping[str, str] | None = None) -> Locked:
+        """Lock a stack.
+
+        Args:
+            stack: what is asked for.
+            keep: pins of an earlier lock, which stay unless they must move.
+
+        """
         from envsolver.model.errors import EnvsolverError, NoSolutionError
 
         started = time.perf_counter()
         try:
-            resolution = asyncio.run(self._resolve(stack))
+            resolution = asyncio.run(self._resolve(stack, keep or {}))
         except EnvsolverError as error:
             outcome: Literal["refused", "failed"] = "refused" if isinstance(error, NoSolutionError) else "failed"
             return Locked(outcome=outcome, seconds=time.perf_counter() - started, pins={}, message=str(error))
@@ -137,7 +145,8 @@ class EnvsolverLocker:
             ),
         )
 
-    async def _resolve(self, stack: Stack) -> Resolution:
+    async def _resolve(self, stack: Stack, keep: Mapping[str, str]) -> Resolution:
+        from envsolver.model.candidate import normalize_name
         from envsolver.model.ports import NullProgress
         from envsolver.model.rule import NoRules
         from envsolver.solve.problem import Problem
@@ -148,6 +157,7 @@ class EnvsolverLocker:
         problem = Problem(
             target=spec.target("linux-64"),
             requirements=spec.requirements,
+            preferences={normalize_name(name): version for name, version in keep.items()},
             bounds=self._bounds,
             rules=self._rules or NoRules(),
         )

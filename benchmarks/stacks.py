@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import tempfile
 import tomllib
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +27,7 @@ from benchmarks.tools import InputSet, Uv, default_index
 from benchmarks.trials import Trial, Workshop, digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from benchmarks.lockers import Locker
 
@@ -76,6 +78,7 @@ def read_plan(path: Path = STACKS) -> Plan:
                 glibc=document["glibc"],
             ),
             year=entry["year"],
+            day=entry["day"],
             impossible=entry.get("impossible", ""),
         )
         for entry in document["stack"]
@@ -107,10 +110,21 @@ class Journal:
                 trial = Trial.from_document(entry["trial"])
                 self.trials[trial.key] = trial
 
-    def keep_lock(self, key: tuple[str, str], locked: Locked) -> None:
-        """Remember a lock by its stack (with a digest of what was asked for) and locker."""
-        self.locks[key] = locked
-        self._append({"kind": "lock", "of": key, "locked": asdict(locked)})
+    def lock_of(self, stack: Stack, locker: str, lock: Callable[[], Locked], *more: str) -> Locked:
+        """Return the lock of a stack by a locker: as remembered, else made now.
+
+        Args:
+            stack: what was asked for.
+            locker: its name.
+            lock: makes it.
+            more: whatever else it depends on.
+
+        """
+        key = (json.dumps([stack.name, stack.inputs.python, *stack.inputs.requirements, *more]), locker)
+        if key not in self.locks:
+            self.locks[key] = lock()
+            self._append({"kind": "lock", "of": key, "locked": asdict(self.locks[key])})
+        return self.locks[key]
 
     def keep_trial(self, trial: Trial) -> None:
         """Remember a trial by its key."""
@@ -164,6 +178,19 @@ class Result:
         }
 
 
+def tried(plan: Plan, stack: Stack, locked: Locked, journal: Journal, shop: Workshop) -> Trial | None:
+    """Return what came of a lock, from the journal if it was tried before; None if there is no lock."""
+    if locked.outcome != "locked":
+        return None
+    checks = plan.checks_of(stack, locked.pins)
+    key = digest(stack.inputs.python, locked.pins, checks, plan.build_constraints)
+    trial = journal.trials.get(key)
+    if trial is None:
+        trial = shop.trial(key, stack.inputs.python, locked.requirements, checks, plan.build_constraints)
+        journal.keep_trial(trial)
+    return trial
+
+
 def run(
     plan: Plan, stacks: Sequence[Stack], lockers: Sequence[Locker], journal: Journal, shop: Workshop
 ) -> list[Result]:
@@ -171,19 +198,8 @@ def run(
     results = []
     for stack in stacks:
         for locker in lockers:
-            asked = (json.dumps([stack.name, stack.inputs.python, *stack.inputs.requirements]), locker.name)
-            locked = journal.locks.get(asked)
-            if locked is None:
-                locked = locker.lock(stack)
-                journal.keep_lock(asked, locked)
-            trial = None
-            if locked.outcome == "locked":
-                checks = plan.checks_of(stack, locked.pins)
-                key = digest(stack.inputs.python, locked.pins, checks, plan.build_constraints)
-                trial = journal.trials.get(key)
-                if trial is None:
-                    trial = shop.trial(key, stack.inputs.python, locked.requirements, checks, plan.build_constraints)
-                    journal.keep_trial(trial)
+            locked = journal.lock_of(stack, locker.name, partial(locker.lock, stack))
+            trial = tried(plan, stack, locked, journal, shop)
             results.append(Result(stack=stack, locker=locker.name, locked=locked, trial=trial))
             print(f"{stack.name:<26} {locker.name:<12} {results[-1].outcome:<14} {results[-1].cause[:140]}".rstrip())
             sys.stdout.flush()
@@ -193,16 +209,23 @@ def run(
 def table(results: Sequence[Result]) -> str:
     """Return stacks by lockers in Markdown, the number that came out right last."""
     lockers = list(dict.fromkeys(result.locker for result in results))
-    rows = [["stack", "Python", *lockers], ["---"] * (len(lockers) + 2)]
+    rows = [["stack", "asked for", *map(titled, lockers)], ["---"] * (len(lockers) + 2)]
     by_stack: dict[str, dict[str, Result]] = {}
     for result in results:
         by_stack.setdefault(result.stack.name, {})[result.locker] = result
     for name, cells in by_stack.items():
-        python = next(iter(cells.values())).stack.inputs.python
-        rows.append([name, python, *(_cell(cells.get(locker)) for locker in lockers)])
+        inputs = next(iter(cells.values())).stack.inputs
+        asked = f"Python {inputs.python}: {' '.join(inputs.requirements)}"
+        rows.append([name, asked, *(_cell(cells.get(locker)) for locker in lockers)])
     counts = [sum(result.right for result in results if result.locker == locker) for locker in lockers]
     rows.append([f"right, of {len(by_stack)}", "", *map(str, counts)])
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def titled(locker: str) -> str:
+    """Return how a locker is called in a table."""
+    titles = {"plain": "without both", "rules": "without bounds", "bounds": "without rules", "both": "with both"}
+    return titles.get(locker, locker)
 
 
 def _cell(result: Result | None) -> str:
@@ -211,7 +234,43 @@ def _cell(result: Result | None) -> str:
     return result.outcome if result.right else f"**{result.outcome}**"
 
 
-def _chosen(plan: Plan, names: Iterable[str]) -> list[Stack]:
+def causes(results: Sequence[Result]) -> str:
+    """Return what went wrong, as a list in Markdown: the same cause of several locks of a stack once."""
+    wrong: dict[tuple[str, str], list[str]] = {}
+    for result in results:
+        if not result.right:
+            wrong.setdefault((result.stack.name, result.cause), []).append(titled(result.locker))
+    return "".join(
+        f"- {stack} ({', '.join(lockers)}): `{_short(cause)}`\n" for (stack, cause), lockers in wrong.items()
+    )
+
+
+def _short(cause: str) -> str:
+    """Return the message of an error on one line, without the place of the environment that is gone."""
+    text = re.sub(r"\s*\(env/[^)]*\)", "", " ".join(cause.replace("`", "'").split()))
+    return text if len(text) <= 150 else f"{text[:147]}..."
+
+
+def counts(results: Sequence[Result]) -> str:
+    """Return in Markdown how many stacks came out right, and how many packages were held back, by locker."""
+    rows = [["locked by", "right", "of", "packages held back"], ["---", "---:", "---:", "---:"]]
+    for locker in dict.fromkeys(result.locker for result in results):
+        own = [result for result in results if result.locker == locker]
+        held = sum(len({line.split()[0] for line in result.locked.held}) for result in own)
+        rows.append([locker, str(sum(result.right for result in own)), str(len(own)), str(held)])
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def write_into(path: Path, blocks: Mapping[str, str]) -> None:
+    """Replace in a document what stands between ``<!-- NAME -->`` and ``<!-- /NAME -->``, where it has such a block."""
+    text = path.read_text(encoding="utf-8")
+    for name, block in blocks.items():
+        pattern = re.compile(rf"(?<=<!-- {name} -->\n).*?(?=<!-- /{name} -->)", re.DOTALL)
+        text = pattern.sub(f"\n{block}\n".replace("\\", r"\\"), text)
+    path.write_text(text, encoding="utf-8")
+
+
+def chosen(plan: Plan, names: Iterable[str]) -> list[Stack]:
     """Return the stacks of these names, all where none is named.
 
     Raises:
@@ -224,31 +283,46 @@ def _chosen(plan: Plan, names: Iterable[str]) -> list[Stack]:
     return [stack for stack in plan.stacks if not wanted or stack.name in wanted]
 
 
+@contextmanager
+def workplace(work: Path | None, keep_free: float) -> Iterator[tuple[Path, Journal, Workshop]]:
+    """Give a folder for caches, the journal in it, and where to try locks.
+
+    Args:
+        work: the folder; None for one that is gone afterwards.
+        keep_free: of the disk, in GB.
+
+    """
+    with ExitStack() as stack:
+        work = (work or Path(stack.enter_context(tempfile.TemporaryDirectory()))).absolute()
+        work.mkdir(parents=True, exist_ok=True)
+        uv = Uv(work, index=default_index())
+        shop = Workshop(work / "trials", cache=uv.cache, settings=work / "uv.toml", keep_free=keep_free * 1e9)
+        yield work, Journal(work / "journal.jsonl"), shop
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare, print the table, and return the exit status."""
     parser = argparse.ArgumentParser(prog="benchmarks.stacks", description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("stacks", nargs="*", metavar="STACK", help="only these of stacks.toml")
     parser.add_argument("-l", "--lockers", default=",".join(LOCKERS), help="comma-separated (default: %(default)s)")
     parser.add_argument("-o", "--output", type=Path, help="write all results as JSON")
+    parser.add_argument("--into", type=Path, metavar="FILE", help="put the tables into this Markdown document")
     parser.add_argument("--work", type=Path, help="keep caches and results in this folder, and go on from them")
     parser.add_argument("--relock", action="store_true", help="lock again what was locked; trials still count")
     parser.add_argument("--keep-free", type=float, default=15, metavar="GB", help="of the disk (default: %(default)s)")
     options = parser.parse_args(arguments)
     plan = read_plan()
-    stacks = _chosen(plan, options.stacks)
-    with ExitStack() as stack:
-        work = options.work or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        work = work.absolute()
-        work.mkdir(parents=True, exist_ok=True)
+    stacks = chosen(plan, options.stacks)
+    with workplace(options.work, options.keep_free) as (work, journal, shop):
         lockers = [make_locker(name, work, plan.build_constraints) for name in options.lockers.split(",")]
-        uv = Uv(work, index=default_index())
-        shop = Workshop(work / "trials", cache=uv.cache, settings=work / "uv.toml", keep_free=options.keep_free * 1e9)
-        journal = Journal(work / "journal.jsonl")
         if options.relock:
             journal.locks.clear()
         results = run(plan, stacks, lockers, journal, shop)
     print()
     print(table(results), end="")
+    if options.into is not None:
+        write_into(options.into, {"table": table(results), "causes": causes(results), "counts": counts(results)})
+        print(f"wrote {options.into}")
     if options.output is not None:
         text = json.dumps([result.document() for result in results], indent=1) + "\n"
         options.output.write_text(text, encoding="utf-8")

@@ -6,14 +6,17 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from benchmarks import trials
+from benchmarks.kept import Kept, keep
+from benchmarks.kept import table as table_of_kept
 from benchmarks.lockers import EnvsolverLocker, Locked, Stack, UvLocker, make_locker
 from benchmarks.smoke import CHECKS, models, others, training
-from benchmarks.stacks import Journal, Plan, Result, main, read_plan, run, table
+from benchmarks.stacks import Journal, Plan, Result, causes, counts, main, read_plan, run, table, write_into
 from benchmarks.tools import InputSet, Uv
 from benchmarks.trials import SMOKE, Finding, Trial, Workshop, clashes, digest, findings
 from envsolver.solve.horizon import Bounds
@@ -56,13 +59,14 @@ def test_the_plan_is_whole() -> None:
     assert set(real.imports) <= asked | {"opencv-python-headless"}
     for stack in real.stacks:
         assert any("==" in requirement for requirement in stack.inputs.requirements), stack.name
+        assert str(stack.year) <= date.fromisoformat(stack.day).isoformat() < str(stack.year + 2), stack.name
         pins = {other: "1" for needed in real.checks.values() for other in needed}
         assert len(real.checks_of(stack, pins)) > len(stack.inputs.direct), f"{stack.name} is only imported"
 
 
 def test_names_are_unique(tmp_path: Path) -> None:
     path = tmp_path / "stacks.toml"
-    stack = '[[stack]]\nname = "a"\nyear = 2021\npython = "3.8"\nrequirements = []\n'
+    stack = '[[stack]]\nname = "a"\nyear = 2021\nday = "2021-06-01"\npython = "3.8"\nrequirements = []\n'
     path.write_text(f'glibc = "2.31"\nbuild-constraints = []\n[imports]\n[checks]\n{stack * 2}')
     with pytest.raises(ValueError, match="twice"):
         read_plan(path)
@@ -325,12 +329,104 @@ def test_what_is_right_depends_on_whether_it_is_possible() -> None:
     clashing = Result(stack=hopeless, locker="a", locked=locked({}), trial=clash)
     assert (clashing.right, clashing.cause) == (False, "a and b")
     assert table([possible, replace(possible, locker="b"), clashing, refused]) == (
-        "| stack | Python | a | b |\n"
+        "| stack | asked for | a | b |\n"
         "| --- | --- | --- | --- |\n"
-        f"| demo | {MINOR} | runs | runs |\n"
-        f"| hopeless | {MINOR} | **clashes** | refused |\n"
+        f"| demo | Python {MINOR}: demo | runs | runs |\n"
+        f"| hopeless | Python {MINOR}: demo | **clashes** | refused |\n"
         "| right, of 2 |  | 1 | 2 |\n"
     )
+
+
+def test_what_went_wrong_is_listed_once_for_the_locks_that_share_it() -> None:
+    wrong = Trial(
+        key="k",
+        outcome="breaks",
+        findings=(Finding(check="import:demo", error="ImportError: no `x`\n (env/lib/demo.py)"),),
+    )
+    answer = locked(
+        {"demo": "1"}, held=("leaf below 2 by demo 1", "leaf below 2 by other 1", "other below 3 by demo 1")
+    )
+    results = [Result(stack=DEMO, locker=name, locked=answer, trial=wrong) for name in ("uv", "bounds")]
+    results.append(Result(stack=DEMO, locker="both", locked=answer, trial=Trial(key="k", outcome="runs")))
+    assert causes(results) == "- demo (uv, without rules): `import:demo: ImportError: no 'x'`\n"
+    assert counts(results).splitlines()[2:] == ["| uv | 0 | 1 | 2 |", "| bounds | 0 | 1 | 2 |", "| both | 1 | 1 | 2 |"]
+
+
+def test_tables_are_put_into_the_blocks_of_a_document(tmp_path: Path) -> None:
+    path = tmp_path / "doc.md"
+    path.write_text("a\n<!-- table -->\nold\n<!-- /table -->\nz\n", encoding="utf-8")
+    for _ in range(2):
+        write_into(path, {"table": "| \\1 |\n", "causes": "- x\n"})
+        assert path.read_text(encoding="utf-8") == "a\n<!-- table -->\n\n| \\1 |\n\n<!-- /table -->\nz\n"
+
+
+# Locks that run, and what becomes of them
+
+
+class FakeUv(UvLocker):
+    def __init__(self, pins: dict[str, str]) -> None:
+        self.pins = pins
+        self.days: list[str | None] = []
+
+    def lock(self, stack: Stack) -> Locked:
+        self.days.append(stack.inputs.as_of)
+        return locked(self.pins)
+
+
+class RunsUnless(FakeShop):
+    """Tries locks: all run, but for those with one line."""
+
+    def __init__(self, broken: str) -> None:
+        super().__init__()
+        self.broken = broken
+
+    def trial(self, key: str, python: str, requirements: str, checks: Sequence[str], build: Sequence[str]) -> Trial:
+        found = (Finding(check=checks[0], error="Error: no"),) if self.broken in requirements else ()
+        return Trial(key=key, outcome="breaks" if found else "runs", findings=found)
+
+
+def kept_of(default_index: IndexServer, tmp_path: Path, pins: dict[str, str], broken: str = "none") -> Kept | str:
+    """Lock as it was in 2022, and update that lock with all that is on an index."""
+    uploads(default_index, {"1.0": "2022-01-01"}, "demo", ["leaf", "twig"])
+    uploads(default_index, {"1.0": "2021-01-01", "2.0": "2023-03-01"}, "leaf")
+    uploads(default_index, {"1.0": "2021-01-01", "2.0": "2023-03-01"}, "twig")
+    rules, both = (make_locker(name, tmp_path, ()) for name in ("rules", "both"))
+    assert isinstance(rules, EnvsolverLocker)
+    assert isinstance(both, EnvsolverLocker)
+    uv = FakeUv(pins)
+    stack = replace(DEMO, day="2022-02-01")
+    journal = Journal(tmp_path / "journal.jsonl")
+    answer = keep(plan(), stack, (uv, rules, both), journal, RunsUnless(broken))
+    assert uv.days == ["2022-02-01"]
+    assert journal.lock_of(stack, "uv", lambda: locked({"other": "1"})).pins == {"other": "1"}, "without the day"
+    return answer
+
+
+def test_a_lock_that_runs_is_left_alone(default_index: IndexServer, tmp_path: Path) -> None:
+    kept = kept_of(default_index, tmp_path, {"demo": "1.0", "leaf": "1.0", "twig": "1.0"})
+    assert isinstance(kept, Kept)
+    assert (kept.rules, kept.both, kept.outcome, kept.right) == ((), (), "runs", True)
+    assert table_of_kept([kept]).splitlines()[2] == "| demo | 2022-02-01 | 3 | the same | the same: runs |"
+
+
+def test_bounds_may_move_what_came_long_after(default_index: IndexServer, tmp_path: Path) -> None:
+    kept = kept_of(default_index, tmp_path, {"demo": "1.0", "leaf": "2.0", "twig": "1.0"})
+    assert isinstance(kept, Kept)
+    assert (kept.rules, kept.both, kept.right) == ((), ("leaf 2.0 -> 1.0",), True)
+
+
+def test_it_is_wrong_when_what_comes_of_it_breaks(default_index: IndexServer, tmp_path: Path) -> None:
+    kept = kept_of(default_index, tmp_path, {"demo": "1.0", "leaf": "2.0", "twig": "1.0"}, broken="leaf==1.0")
+    assert isinstance(kept, Kept)
+    assert (kept.outcome, kept.right) == ("breaks", False)
+    assert table_of_kept([kept]).endswith("| leaf 2.0 -> 1.0: **breaks** |\n")
+    moved_by_rules = replace(kept, rules=("leaf 2.0 -> none",), outcome="runs")
+    assert not moved_by_rules.right
+    assert "| **leaf 2.0 -> none** |" in table_of_kept([moved_by_rules])
+
+
+def test_a_lock_that_does_not_run_shows_nothing(default_index: IndexServer, tmp_path: Path) -> None:
+    assert kept_of(default_index, tmp_path, {"demo": "1.0"}, broken="demo==1") == "breaks: import:demo: Error: no"
 
 
 def test_the_command_names_stacks_that_do_not_exist() -> None:

@@ -81,8 +81,8 @@ def matplotlib_plot() -> None:
 def pyspark_frame() -> None:
     pandas, sql = load("pandas"), load("pyspark.sql")
     spark = sql.SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
-    rows = spark.createDataFrame(pandas.DataFrame({"a": [1, 2, 3]}))
-    same(rows.filter("a > 1").toPandas()["a"].tolist(), [2, 3])
+    rows = spark.createDataFrame(pandas.DataFrame({"a": [1, 2, 3], "b": [True, False, True]}))
+    same(rows.filter("a > 1").toPandas()["b"].tolist(), [False, True])
     spark.stop()
 
 

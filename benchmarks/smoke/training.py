@@ -45,6 +45,12 @@ def torch_tensorboard() -> None:
 
 
 @check
+def torch_tensorboard_alone() -> None:
+    # In a process of its own: another package may have imported what this one forgets to import.
+    command("python", "-c", "import torch.utils.tensorboard")
+
+
+@check
 def tensorboard_command() -> None:
     command("tensorboard", "--version")
 
