@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from envsolver.app.explaining import documents, explain
-from envsolver.findings.builds import base_image_cuda
+from envsolver.findings.builds import base_image_cuda, base_image_gcc, lacks_toolkit
 from envsolver.findings.codes import code_of_rule, codes
 from envsolver.findings.judge import judge
 from envsolver.findings.model import SEVERITIES
@@ -185,6 +185,44 @@ def test_a_floor_moves_only_within_what_the_requirement_admits() -> None:
 )
 def test_the_cuda_of_a_base_image_stands_in_its_name(image: str, cuda: str | None) -> None:
     assert base_image_cuda(image) == cuda
+
+
+@pytest.mark.parametrize(
+    ("image", "gcc"),
+    [
+        ("mcr.microsoft.com/azureml/aifx/stable-ubuntu2004-cu117-py38-torch1131", 9),
+        ("nvidia/cuda:11.3.1-cudnn8-devel-ubuntu18.04", 7),
+        ("ubuntu:22.04", 11),
+        ("nvidia/cuda:12.8.0-devel-ubi9", 11),
+        ("nvidia/cuda:12.8.0-devel", None),
+        ("python:3.11-slim", None),
+    ],
+)
+def test_the_gcc_of_a_base_image_is_that_of_its_system(image: str, gcc: int | None) -> None:
+    assert base_image_gcc(image) == gcc
+
+
+@pytest.mark.parametrize(
+    ("image", "lacks"),
+    [
+        ("nvidia/cuda:12.1.1-runtime-ubuntu22.04", True),
+        ("nvcr.io/nvidia/cuda:12.1.1-base-ubuntu22.04", True),
+        ("nvidia/cuda:12.1.1-cudnn8-devel-ubuntu22.04", False),
+        ("nvidia/cuda", False),
+        ("pytorch/pytorch:2.1.2-cuda12.1-cudnn8-runtime", False),
+    ],
+)
+def test_images_of_nvidia_without_a_compiler(image: str, lacks: bool) -> None:
+    assert lacks_toolkit(image) == lacks
+
+
+def test_torch_from_21_on_needs_gcc_9() -> None:
+    source = "deepspeed @ https://example.com/deepspeed-0.14.0.tar.gz"
+    image = "nvidia/cuda:12.1.1-devel-ubuntu18.04"
+    (finding,) = [one for one in judged(subject("torch==2.1.2", source, base_image=image)) if one.code == "SRC004"]
+    assert "takes gcc 9 to 12; " in finding.message
+    older = judged(subject("torch==2.0.1", source, base_image="nvidia/cuda:11.7.1-devel-ubuntu18.04"))
+    assert "SRC004" not in {one.code for one in older}
 
 
 def test_a_minor_version_of_the_image_matters_to_some_only() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from envsolver.findings.draft import Draft
 from envsolver.knowledge.gpu import gcc_for
+from envsolver.knowledge.rules import admits
 from envsolver.knowledge.tables import torch_tables
 from envsolver.knowledge.variants import cuda_of_tag
 from envsolver.model.candidate import Name
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from envsolver.findings.subject import Part, Subject
+    from envsolver.knowledge.variants import Variant
 
-__all__ = ["base_image_cuda", "prebuilt", "source_builds", "unhashed"]
+__all__ = ["base_image_cuda", "base_image_gcc", "lacks_toolkit", "prebuilt", "source_builds", "unhashed"]
 
 _TORCH = Name("torch")
 
@@ -27,6 +29,27 @@ _EXACT = frozenset({"apex"})
 """Of those, the ones whose build refuses an nvcc of another minor version than torch's."""
 
 _IMAGE = re.compile(r"(?:^|[^a-z0-9])(?:cu|cuda)[:-]?(\d{3}|\d{1,2}\.\d{1,2})(?![0-9])")
+_SYSTEM = re.compile(r"(ubuntu|debian|rockylinux|ubi|centos)[-:]?(\d{1,2}(?:\.?04)?)(?![0-9])")
+
+_GCC = {
+    "ubuntu1604": 5,
+    "ubuntu1804": 7,
+    "ubuntu2004": 9,
+    "ubuntu2204": 11,
+    "ubuntu2404": 13,
+    "debian11": 10,
+    "debian12": 12,
+    "ubi8": 8,
+    "ubi9": 11,
+    "rockylinux8": 8,
+    "rockylinux9": 11,
+    "centos7": 4,
+}
+"""System → major version of its package gcc. Where another one is installed, the environment has to name it."""
+
+_CXX17 = 9
+"""The oldest gcc for the headers of torch from 2.1 on, which are C++17 (rule TORCH-CXX17)."""
+
 _TORCH_OF_BUILD = re.compile(r"(?:^|[^a-z])torch(\d+\.\d+)")
 _PT_OF_BUILD = re.compile(r"(?:^|[^a-z])pt(\d)(\d{1,2})(?=cu|cpu|$)")
 _ABI = re.compile(r"cxx11abi(true|false)")
@@ -40,29 +63,68 @@ def base_image_cuda(image: str) -> str | None:
     return found[1] if "." in found[1] else cuda_of_tag(found[1])
 
 
+def base_image_gcc(image: str) -> int | None:
+    """Return the major version of the gcc of an image's system, which its name tells; None if it does not."""
+    found = _SYSTEM.search(image.lower())
+    return None if found is None else _GCC.get(f"{found[1]}{found[2].replace('.', '')}")
+
+
+def lacks_toolkit(image: str) -> bool:
+    """Whether an image is one of NVIDIA's without compiler and headers: only those called devel have them."""
+    repository, _, tag = image.lower().partition(":")
+    return repository.endswith("nvidia/cuda") and bool(tag) and "devel" not in tag
+
+
 def source_builds(subject: Subject) -> Iterator[Draft]:
-    """Yield what has to be built against torch with a toolkit that the base image has not."""
+    """Yield what has to be built against torch with a toolkit or a compiler that the base image has not."""
     variant = subject.variants.get(_TORCH)
-    if variant is None or variant.backend != "cuda" or variant.version is None or not subject.base_image:
+    image = subject.base_image
+    if variant is None or variant.backend != "cuda" or variant.version is None or not image:
         return
-    offered = base_image_cuda(subject.base_image)
-    if offered is None or not variant.exact or offered == variant.version:
-        return
-    same_major = offered.partition(".")[0] == variant.major
     for part in subject.parts.values():
         if part.name not in _AGAINST_TORCH or not part.is_source:
             continue
-        # Minors of one major are interchangeable up to CUDA 12 (cuda_minor_mismatch_ok of DeepSpeed); apex takes none.
-        tolerable = same_major and variant.major != "13" and part.name not in _EXACT
-        gcc = gcc_for(variant.version)
-        compiler = f" and gcc {gcc.at_least} to {gcc.below - 1}" if gcc else ""
+        if lacks_toolkit(image):
+            yield Draft(
+                code="SRC003",
+                message=f"{part} is compiled with nvcc; the base image {image} has none",
+                parts=(part,),
+            )
+        elif variant.exact:
+            yield from _toolkit(subject, part, variant, image)
+            yield from _compiler(subject, part, variant.version, image)
+
+
+def _toolkit(subject: Subject, part: Part, variant: Variant, image: str) -> Iterator[Draft]:
+    offered = base_image_cuda(image)
+    if offered is None or offered == variant.version:
+        return
+    # Minors of one major are interchangeable up to CUDA 12 (cuda_minor_mismatch_ok of DeepSpeed); apex takes none.
+    same_major = offered.partition(".")[0] == variant.major
+    tolerable = same_major and variant.major != "13" and part.name not in _EXACT
+    gcc = gcc_for(variant.version or "")
+    compiler = f" and gcc {gcc.at_least} to {gcc.below - 1}" if gcc else ""
+    yield Draft(
+        code="SRC002",
+        message=f"{part} is compiled for CUDA {variant.version}, for which {subject.parts[_TORCH]} was built; "
+        f"the base image {image} has CUDA {offered}",
+        parts=(part,),
+        severity="note" if tolerable else "warning",
+        hint=f"it needs nvcc {variant.version}{compiler}",
+    )
+
+
+def _compiler(subject: Subject, part: Part, cuda: str, image: str) -> Iterator[Draft]:
+    offered, accepted = base_image_gcc(image), gcc_for(cuda)
+    if offered is None or accepted is None:
+        return
+    lowest = max(accepted.at_least, _CXX17 if admits(">=2.1", subject.parts[_TORCH].version) else 0)
+    if not lowest <= offered < accepted.below:
         yield Draft(
-            code="SRC002",
-            message=f"{part} is compiled for CUDA {variant.version}, for which {subject.parts[_TORCH]} was built; "
-            f"the base image {subject.base_image} has CUDA {offered}",
+            code="SRC004",
+            message=f"{part} is compiled with nvcc of CUDA {cuda} against {subject.parts[_TORCH]}, which takes gcc "
+            f"{lowest} to {accepted.below - 1}; the system of the base image {image} comes with gcc {offered}",
             parts=(part,),
-            severity="note" if tolerable else "warning",
-            hint=f"it needs nvcc {variant.version}{compiler}",
         )
 
 
