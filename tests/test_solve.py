@@ -11,13 +11,14 @@ import pytest
 from packaging.version import Version
 
 from envsolver.model.candidate import normalize_name
-from envsolver.model.errors import NoSolutionError, UnknownPackageError
+from envsolver.model.errors import NetworkError, NoSolutionError, UnknownPackageError
 from envsolver.model.resolution import Edge
 from envsolver.solve.horizon import Bounds, series_of
 from envsolver.solve.resolve import resolve
 from tests.support.memory import MemorySource, problem
 
 if TYPE_CHECKING:
+    from envsolver.model.candidate import File, Metadata
     from envsolver.model.resolution import Resolution
     from envsolver.solve.problem import Problem
 
@@ -283,6 +284,33 @@ def test_a_conflict_is_explained_by_what_takes_part_in_it(source: MemorySource) 
           torchvision 0.14.0 requires torch==1.13.0
           torchvision 0.14.1 requires torch==1.13.1""")
     assert error.hint == "loosen or remove one of the lines above that stand in the spec"
+
+
+def test_a_line_that_only_keeps_out_what_was_not_read_yet_is_no_part_of_a_conflict(source: MemorySource) -> None:
+    source.add("app", "3.0", ["lib"])
+    source.add("app", "2.0", ["lib"])
+    source.add("lib", "2.0")
+    assert str(failure(problem("app>=1", "app<3", constraints=["lib==1"]), source)) == dedent("""\
+        these requirements cannot hold together:
+          specs/x.yaml:5: app>=1
+          specs/x.yaml:50: lib==1 (constraint)
+          app 2.0 to 3.0 require lib""")
+
+
+def test_an_explanation_does_not_need_what_an_index_does_not_tell(source: MemorySource) -> None:
+    class Failing(MemorySource):
+        async def metadata(self, file: File) -> Metadata:
+            if file.version == "3.0":
+                raise NetworkError("the index is gone")
+            return await super().metadata(file)
+
+    failing = Failing(files=source.files, declared=source.declared)
+    for version in ["2.0", "3.0"]:
+        failing.add("app", version, ["lib==1"])
+    failing.add("lib", "2.0")
+    error = failure(problem("app>=1", "app<3"), failing)
+    assert [reason.text for reason in error.conflict if reason.text] == ["app<3"]
+    assert "app 2.0 requires lib==1" in str(error)
 
 
 def test_a_conflict_says_what_the_target_rules_out(source: MemorySource) -> None:
