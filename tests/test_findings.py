@@ -150,6 +150,20 @@ def test_two_majors_without_torch_are_found() -> None:
     assert "GPU003" not in found(*pins[::2])
 
 
+def test_projects_without_code_for_gpus_are_notes() -> None:
+    (finding,) = [one for one in judged(subject("onnxruntime==1.20.0", cuda="12.1")) if one.code == "GPU011"]
+    assert finding.severity == "note"
+    assert finding.message == "onnxruntime 1.20.0 has no code for GPUs; asked for is CUDA 12.1"
+    assert finding.hint == "onnxruntime-gpu has"
+    for pins, facts in (
+        (["onnxruntime==1.20.0"], {}),
+        (["onnxruntime==1.20.0"], {"cuda": "cpu"}),
+        (["onnxruntime==1.20.0", "onnxruntime-gpu==1.20.0"], {"cuda": "12.1"}),
+        (["jaxlib==0.4.7+cuda12.cudnn88"], {"cuda": "12.1"}),
+    ):
+        assert "GPU011" not in found(*pins, **facts)
+
+
 def test_nothing_is_said_of_cuda_on_macos() -> None:
     assert not {"GPU001", "GPU005"} & set(found("torch==2.1.2", cuda="12.1", platform="osx-arm64"))
 

@@ -17,10 +17,21 @@ if TYPE_CHECKING:
     from envsolver.findings.subject import Part, Subject
     from envsolver.model.spec import GpuSpec
 
-__all__ = ["architectures", "drivers", "floors", "variants"]
+__all__ = ["architectures", "drivers", "floors", "variants", "without_gpu"]
 
 _TORCH = Name("torch")
 _FEW = 4
+
+_SIBLINGS = {
+    "faiss-cpu": "faiss-gpu-cu12",
+    "intel-tensorflow": "tensorflow",
+    "onnxruntime": "onnxruntime-gpu",
+    "onnxruntime-training-cpu": "onnxruntime-training",
+    "paddlepaddle": "paddlepaddle-gpu",
+    "tensorflow-cpu": "tensorflow",
+    "xgboost-cpu": "xgboost",
+}
+"""Project without any code for GPUs → the one that has it."""
 
 
 def variants(subject: Subject) -> Iterator[Draft]:
@@ -122,6 +133,34 @@ def _carried(subject: Subject) -> Iterator[Draft]:
                 f"it has code for {', '.join(carried)}",
                 parts=(part,),
             )
+
+
+def without_gpu(subject: Subject) -> Iterator[Draft]:
+    """Yield projects that hold no code for GPUs, where a GPU was asked for, and that have a sibling that does."""
+    gpu = subject.gpu
+    if gpu is None or gpu.backend == "cpu" or subject.target.platform.startswith("osx-"):
+        return
+    for name, sibling in _SIBLINGS.items():
+        part = subject.parts.get(Name(name))
+        if part is not None and Name(sibling) not in subject.parts:
+            yield Draft(
+                code="GPU011",
+                message=f"{part} has no code for GPUs; asked for is {Variant(gpu.backend, gpu.version)}",
+                parts=(part,),
+                severity="note",
+                hint=f"{sibling} has",
+            )
+    jaxlib = subject.parts.get(Name("jaxlib"))
+    if jaxlib is None or jaxlib.name in subject.variants:
+        return
+    # Newer releases have the code for GPUs in plugins; older ones had builds with a local version, which tells it.
+    if not any(name.startswith(("jax-cuda", "jax-rocm")) for name in subject.parts):
+        yield Draft(
+            code="GPU011",
+            message=f"{jaxlib} has no code for GPUs without a plugin; asked for is {Variant(gpu.backend, gpu.version)}",
+            parts=(jaxlib,),
+            hint="jax[cuda12] and jax[cuda13] bring one",
+        )
 
 
 def drivers(subject: Subject) -> Iterator[Draft]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from envsolver.findings.builds import prebuilt, source_builds, unhashed
 from envsolver.findings.codes import codes
-from envsolver.findings.gpu import architectures, drivers, floors, variants
+from envsolver.findings.gpu import architectures, drivers, floors, variants, without_gpu
 from envsolver.findings.model import SEVERITIES, Finding
 from envsolver.findings.owners import conda_beside_pip, shared_files
 from envsolver.findings.rules import broken_rules
@@ -24,6 +24,7 @@ __all__ = ["DETECTORS", "judge", "ordered"]
 
 DETECTORS: tuple[Callable[[Subject], Iterator[Draft]], ...] = (
     variants,
+    without_gpu,
     drivers,
     architectures,
     floors,
