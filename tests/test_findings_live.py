@@ -48,7 +48,7 @@ def test_shared_files_are_found_without_the_wheels(cli: CommandLine, monkeypatch
     assert all(any(path in one["message"] for one in found) for path in PAIRS)
     # The wheels have some 1,400 MB together; this is the pages of six projects and the ends of six wheels.
     received = sum(client.received for client in clients)
-    assert received < 2 * MEGABYTE, received
+    assert received < 4 * MEGABYTE, received
 
 
 def test_a_fix_is_solved_against_the_real_index(cli: CommandLine) -> None:
