@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from envsolver.app.lockfile import read_lock
 from envsolver.app.timing import Stopwatch
 from envsolver.build.assemble import Content, Way, assemble, beside, check_prefix, plan, put
+from envsolver.build.bundle import open_bundle
 from envsolver.build.interpreter import find_interpreter, machine_platform, probe
 from envsolver.build.stock import Stocked, fill, look
 from envsolver.build.store import Store
@@ -19,9 +21,11 @@ from envsolver.sources.cache import default_cache_root
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from envsolver.app.project import Environment, Project
     from envsolver.build.assemble import LinkMode
+    from envsolver.build.download import Remote
     from envsolver.build.interpreter import Interpreter
     from envsolver.build.manifest import Manifest
     from envsolver.build.stock import Shelf
@@ -46,6 +50,7 @@ class BuildOptions:
         bytecode: whether to compile it.
         mode: how files get from the store into the prefix.
         record: write the tree digest into the lock.
+        bundle: to take files from, in place of the indexes.
         twice: build once more elsewhere, from an empty store and in other surroundings, and compare.
         offline: use the store, the cache and local files only.
     """
@@ -57,6 +62,7 @@ class BuildOptions:
     bytecode: bool = True
     mode: LinkMode = "auto"
     record: bool = False
+    bundle: Path | None = None
     twice: bool = False
     offline: bool = False
 
@@ -185,6 +191,18 @@ class Maker:
                 shutil.rmtree(folder, ignore_errors=True)
         raise AssertionError  # the last turn returns or raises
 
+    def _remotes(self) -> AbstractAsyncContextManager[Remote]:
+        from envsolver.app.remote import open_remote
+
+        return open_remote(
+            self.project,
+            self.project.spec(self.environment),
+            self.lock,
+            self.target.platform,
+            offline=self.options.offline,
+            progress=self.progress,
+        )
+
     def _bring_built(self, missing: Sequence[Pin]) -> None:
         """Have in the store the wheels that come of source archives."""
         wanted = [self.sources[pin.file.sha256] for pin in missing if pin.file.sha256 in self.sources]
@@ -219,17 +237,9 @@ class Maker:
         missing = [pin for pin in pins if pin.file.sha256 not in found]
         if not missing:
             return found
-        self._bring_built(missing)
-        from envsolver.app.remote import open_remote
-
-        remotes = open_remote(
-            self.project,
-            self.project.spec(self.environment),
-            self.lock,
-            self.target.platform,
-            offline=self.options.offline,
-            progress=self.progress,
-        )
+        bundle = None if self.options.bundle is None else open_bundle(self.options.bundle)
+        self._bring_built([pin for pin in missing if bundle is None or not bundle.has(pin.file.sha256)])
+        remotes = self._remotes() if bundle is None else nullcontext(bundle)
         more, done = fill(self.store, missing, self.interpreter, remotes, self.progress, bytecode=self.options.bytecode)
         self.stocked.received += done.received
         self.stocked.unpacked += done.unpacked

@@ -83,6 +83,8 @@ def _again(maker: Maker, folder: Path, manifest: Manifest) -> None:
     command += ["--prefix", str(other), "--python", str(maker.interpreter.path), "--copy", "--json"]
     command += [word for group in options.groups for word in ("--group", group)]
     command += ["--no-bytecode"] * (not options.bytecode) + ["--offline"] * options.offline
+    if options.bundle is not None:
+        command += ["--bundle", str(options.bundle.absolute())]
     done = subprocess.run(
         command,
         env={**os.environ, **_OTHER_SURROUNDINGS, "ENVSOLVER_CACHE_DIR": str(folder / "cache")},

@@ -270,6 +270,7 @@ class Works:
             source=source,
             prefix=prefix,
             work=work,
+            log=self.store.folder / "logs" / f"{pin.file.filename}.log",
             path=build.path,
             environment=build.environment,
         )

@@ -8,6 +8,7 @@ to the archive itself (order, times, permissions, compression) is taken away by 
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 import warnings
@@ -60,6 +61,7 @@ class Workshop:
         source: its unpacked project.
         prefix: the build environment.
         work: an empty folder for everything else.
+        log: file that gets what the backend has said, if it fails.
         path: folders with tools that come before those of the system.
         environment: further variables; ``{env}`` in a value stands for ``prefix``.
     """
@@ -68,6 +70,7 @@ class Workshop:
     source: Path
     prefix: Path
     work: Path
+    log: Path
     path: tuple[str, ...] = ()
     environment: tuple[str, ...] = ()
 
@@ -177,7 +180,17 @@ class Workshop:
         except OSError:
             said = []
         lines = "".join(f"\n  {line}" for line in said) or f"\n  {error}"
-        return ArtefactError(self.filename, f"its build failed:{lines}")
+        hint = f"all that it said is in {self.log}" if self._keep_log() else None
+        return ArtefactError(self.filename, f"its build failed:{lines}", hint=hint)
+
+    def _keep_log(self) -> bool:
+        """Copy what the backend has said to where it outlives the workshop."""
+        try:
+            self.log.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(self.work / "log", self.log)
+        except OSError:
+            return False
+        return True
 
 
 @contextmanager

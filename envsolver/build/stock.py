@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from envsolver.lock.model import Pin
     from envsolver.model.ports import Progress
 
-__all__ = ["Shelf", "Stocked", "fetch", "fill", "look", "stock_wheel"]
+__all__ = ["Shelf", "Stocked", "fetch", "fill", "look", "stock_wheel", "together"]
 
 _DOWNLOADS = 8
 _WAIT_SECONDS = 0.2
@@ -162,16 +162,16 @@ async def _fill(
             await asyncio.to_thread(_shelve, run, digest)
 
     if not absent:
-        await _together(one(digest, pin, None) for digest, pin in wanted.items())
+        await together(one(digest, pin, None) for digest, pin in wanted.items())
         return
     async with remotes as remote:
         # The largest first: what is left at the end is small.
         order = sorted(wanted.items(), key=lambda item: (-(item[1].file.size or 0), item[0]))
-        await _together(one(digest, pin, remote) for digest, pin in order)
+        await together(one(digest, pin, remote) for digest, pin in order)
     run.stocked.received = meter.received
 
 
-async def _together(work: Iterable[Coroutine[None, None, None]]) -> None:
+async def together(work: Iterable[Coroutine[None, None, None]]) -> None:
     """Run side by side. The first failure ends all, and is raised when they have ended."""
     tasks = [asyncio.ensure_future(one) for one in work]
     try:

@@ -33,6 +33,7 @@ COMMANDS: dict[str, Entry] = {
     "build": Entry("Use", "build", "build", "Build the environment of a lock."),
     "verify": Entry("Use", "verify", "verify", "Say whether an environment is what its lock says."),
     "wheel": Entry("Use", "wheel", "wheel", "Build wheels of what is locked as source."),
+    "bundle": Entry("Use", "bundle", "bundle", "Collect all files that an environment is built of."),
     "export": Entry("Use", "export", "export", "Write a lock in the format of another tool."),
     "schema": Entry("Use", "schema", "schema", "Write the JSON Schema of a spec file."),
     "index": Entry("Care", "index", "index", "Look after the indexes that specs name."),

@@ -37,6 +37,12 @@ __all__ = ["build"]
     help="The interpreter; by default one of uv's, pyenv's or the PATH with the minor version of the lock.",
 )
 @click.option("--no-bytecode", is_flag=True, help="Do not compile modules.")
+@click.option(
+    "--bundle",
+    type=click.Path(path_type=Path, exists=True),
+    metavar="DIR|FILE.tar",
+    help="Take all files from a bundle, none from an index.",
+)
 @click.option("--record", is_flag=True, help="Write the tree digest into the lock; later builds must yield it.")
 @click.option("--twice", is_flag=True, help="Build once more, elsewhere and from an empty store, and compare.")
 @click.option("--copy", is_flag=True, help="Give the environment files of its own, not links into the store.")
@@ -49,6 +55,7 @@ def build(
     platform: str | None,
     python: Path | None,
     no_bytecode: bool,
+    bundle: Path | None,
     record: bool,
     twice: bool,
     copy: bool,
@@ -70,6 +77,7 @@ def build(
         python=python,
         bytecode=not no_bytecode,
         mode="copy" if copy else "auto",
+        bundle=bundle,
         record=record,
         twice=twice,
         offline=ui.common.offline,
