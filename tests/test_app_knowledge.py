@@ -175,7 +175,7 @@ def test_what_is_ignored_keeps_its_title(project: Project) -> None:
 def test_an_unknown_rule_is_named_with_its_line_and_the_nearest(project: Project) -> None:
     with pytest.raises(SpecError) as caught:
         load_knowledge(project, spec(ignored="TORCH-NUMPY"))
-    assert str(caught.value) == "specs/x.yaml:7: no rule is called TORCH-NUMPY (did you mean TORCH-NUMPY2?)"
+    assert str(caught.value) == "specs/x.yaml:7: no rule is called TORCH-NUMPY (did you mean 'TORCH-NUMPY2'?)"
 
 
 def test_a_rule_file_with_a_mistake_is_named_with_its_line(project: Project) -> None:

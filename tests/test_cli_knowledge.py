@@ -240,7 +240,7 @@ def test_an_unknown_rule_cannot_be_ignored(cli: CommandLine) -> None:
     for command in (["lock", "a"], ["lock", "a", "--check"]):
         done = cli(*command)
         assert done.status == 2
-        assert "specs/a.yaml:5: no rule is called APP-LIB (did you mean APP-LIB15?)" in done.said
+        assert "specs/a.yaml:5: no rule is called APP-LIB (did you mean 'APP-LIB15'?)" in done.said
     assert not cli.lock_file("a").exists()
 
 

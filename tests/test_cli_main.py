@@ -11,6 +11,7 @@ import pytest
 from envsolver import __version__
 from envsolver.cli.base import root
 from envsolver.cli.registry import COMMANDS
+from envsolver.cli.text import fill
 from envsolver.model.errors import EnvsolverError, Problem, SpecError
 from envsolver.model.origin import Origin
 from tests.support.cli import CommandLine
@@ -266,3 +267,11 @@ def test_json_keeps_letters(cli: CommandLine) -> None:
     assert "Ωmega" in done.out
     document: Any = json.loads(done.out)
     assert document["environments"][0]["title"] == "Ωmega"
+
+
+def test_commands_stay_on_one_line() -> None:
+    text = "restore it from version control, or make it afresh: `envsolver lock train --upgrade` does so; `" + "x " * 80
+    filled = fill(text, width=80, indent="  ", first="hint: ")
+    assert "\n  `envsolver lock train --upgrade` does so;" in filled
+    assert max(map(len, filled.splitlines())) <= 80
+    assert "\0" not in filled

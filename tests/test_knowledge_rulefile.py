@@ -211,7 +211,7 @@ def test_all_problems_of_all_files_are_told_at_once() -> None:
     assert [str(problem) for problem in caught.value.problems] == [
         "rules/a.toml:4: rule OUR-RULE: 'numpy' constrains nothing (write versions: numpy<2)",
         "rules/b.toml:1: unknown key 'x' (expected [[rule]])",
-        "specs/a.yaml:7: no rule is called TORCH-NUMPY (did you mean TORCH-NUMPY2?)",
+        "specs/a.yaml:7: no rule is called TORCH-NUMPY (did you mean 'TORCH-NUMPY2'?)",
     ]
 
 

@@ -13,6 +13,10 @@ WIDTH = 80
 """Columns where the output is no terminal."""
 
 
+_NO_BREAK = "\0"
+"""Stands for a blank at which no line ends."""
+
+
 def left_out_text(names: Iterable[str]) -> str:
     """Say which environments ``--all`` does not mean."""
     return f"left out, as deprecated or removed: {', '.join(names)}; those are taken by name alone"
@@ -23,8 +27,9 @@ def fill(text: str, *, width: int, indent: str = "", first: str | None = None) -
 
     What continues a line that is itself indented stands two columns deeper, so that it is not taken for another.
 
-    Words longer than a line (URLs, hashes) stay whole: they are there to be copied.
+    Words longer than a line (URLs, hashes) and commands between backquotes stay whole: they are there to be copied.
     """
+    import re
     import textwrap
 
     lines: list[str] = []
@@ -33,14 +38,14 @@ def fill(text: str, *, width: int, indent: str = "", first: str | None = None) -
         # Lines that are already indented (explanations, trees) keep their shape.
         inner = line[: len(line) - len(line.lstrip())]
         wrapped = textwrap.wrap(
-            line.strip(),
+            re.sub(r"`[^`]{1,60}`", lambda command: command[0].replace(" ", _NO_BREAK), line.strip()),
             width=max(width, 40),
             initial_indent=lead + inner,
             subsequent_indent=indent + inner + ("  " if inner else ""),
             break_long_words=False,
             break_on_hyphens=False,
         )
-        lines += wrapped or [lead.rstrip()]
+        lines += [each.replace(_NO_BREAK, " ") for each in wrapped] or [lead.rstrip()]
         lead = indent
     return "\n".join(lines)
 
