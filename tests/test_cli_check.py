@@ -204,6 +204,14 @@ def test_many_locks_are_judged_side_by_side(cli: CommandLine, monkeypatch: pytes
     monkeypatch.setattr(checking, "_MANY", 2)
     monkeypatch.setattr(checking, "_processors", lambda: 2)
     assert cli("check", "--all", "--json").out == one
+    cli.lock_file("b").write_text("name = 3", encoding="utf-8")
+    done = cli("check", "--all", "--json")
+    assert done.status == 2
+    assert [entry["error"] and entry["error"]["code"] for entry in done.json["environments"]] == [
+        None,
+        "bad-lock",
+        None,
+    ]
 
 
 # Formats

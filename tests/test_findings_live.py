@@ -46,7 +46,7 @@ def test_shared_files_are_found_without_the_wheels(cli: CommandLine, monkeypatch
     }
     assert all(one["severity"] == "error" for one in found)
     assert all(any(path in one["message"] for one in found) for path in PAIRS)
-    # The wheels have some 1,400 MB together; this is the pages of six projects and the ends of six wheels.
+    # The wheels have 1,335 MB together; this is the pages of six projects and the ends of six wheels.
     received = sum(client.received for client in clients)
     assert received < 4 * MEGABYTE, received
 

@@ -135,8 +135,18 @@ def _judged(project: Project, environments: Sequence[Environment], reader: ListR
     from functools import partial
 
     with ProcessPoolExecutor(max_workers=workers) as pool:
-        one = partial(_judge_one, project, reader=None)
-        return list(pool.map(one, environments, chunksize=max(1, len(environments) // (4 * workers))))
+        chunk = max(1, len(environments) // (4 * workers))
+        found = list(pool.map(partial(_judged_apart, project), environments, chunksize=chunk))
+    # Errors are not made to travel between processes: who has one is judged here once more.
+    return [
+        outcome or _judge_one(project, environment, None)
+        for environment, outcome in zip(environments, found, strict=True)
+    ]
+
+
+def _judged_apart(project: Project, environment: Environment) -> CheckOutcome | None:
+    outcome = _judge_one(project, environment, None)
+    return outcome if outcome.error is None else None
 
 
 def _processors() -> int:

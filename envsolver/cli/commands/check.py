@@ -101,9 +101,14 @@ def _of_project(
     ui: Ui, project: Project, environments: Sequence[Environment], *, read_files: bool, fixes: bool, outdated: bool
 ) -> Sequence[CheckOutcome]:
     offline = ui.common.offline
+    # Without a live line, whose thread would be in the way: many locks are judged in processes that are forked.
+    outcomes = checking.check(project, environments) if not read_files else ()
+    if not (read_files or fixes or outdated):
+        return outcomes
     with ui.progress() as progress:
-        reader = checking.list_reader(project.root, offline=offline, progress=progress) if read_files else None
-        outcomes = checking.check(project, environments, reader=reader)
+        if read_files:
+            reader = checking.list_reader(project.root, offline=offline, progress=progress)
+            outcomes = checking.check(project, environments, reader=reader)
         if outdated:
             outcomes = asking.with_newer(project, environments, outcomes, offline=offline, progress=progress)
         if fixes:
