@@ -208,6 +208,14 @@ def test_the_first_release_with_code_for_all_nodes_is_suggested_with_its_cuda() 
     )
 
 
+def test_of_the_builds_for_all_nodes_that_for_the_cuda_of_the_spec_is_taken() -> None:
+    source = MemorySource()
+    for version in ["2.0.1", "2.1.0"]:
+        source.add("torch", version, tags=LINUX)
+    spec = replace(spec_of("torch==2.0.1"), gpu=gpu(version="12.1", architectures=("8.0", "9.0")))
+    assert [(fix.kind, fix.outcome) for fix in fixes_of(spec, source)] == [("move", "torch 2.1.0")]
+
+
 def test_an_index_of_a_base_stays_where_it_is() -> None:
     source = MemorySource()
     for version in ["1.12.1", "2.1.0"]:

@@ -186,7 +186,7 @@ def other_build(spec: Spec, conflict: Sequence[Reason], hints: Hints) -> Iterato
     if pinned is None or pinned.endswith(".*"):
         return
     for only_default in (False, True):
-        found = first_torch_for(gpu.architectures, pinned, only_default=only_default)
+        found = first_torch_for(gpu.architectures, pinned, wanted=gpu.version, only_default=only_default)
         if found is None or (gpu.driver is not None and not driver_supports(found[1], gpu.driver).runs):
             continue
         release, cuda = found

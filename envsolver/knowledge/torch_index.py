@@ -54,16 +54,20 @@ def serves_by_default(release: str, cuda: str) -> bool:
     return found is not None and found.cuda == cuda
 
 
-def first_torch_for(capabilities: Sequence[str], above: str, *, only_default: bool = False) -> tuple[str, str] | None:
+def first_torch_for(
+    capabilities: Sequence[str], above: str, *, wanted: str | None = None, only_default: bool = False
+) -> tuple[str, str] | None:
     """Return the oldest release of torch above a version that has a build for all of some devices.
 
     Args:
         capabilities: of the devices, ``8.0``.
         above: a version of torch; its local part does not count.
+        wanted: the CUDA version to prefer.
         only_default: consider only the builds on the default index.
 
     Returns:
-        The release and the oldest CUDA for which there is such a build of it; None if none is known.
+        The release, and the CUDA that is wanted, or else the oldest for which there is such a build of it; None if none
+        is known.
     """
     from packaging.version import Version
 
@@ -81,6 +85,8 @@ def first_torch_for(capabilities: Sequence[str], above: str, *, only_default: bo
             for cuda, architectures in built.items()
             if all(architectures_covered(architectures, one).kind != "none" for one in capabilities)
         ]
+        if wanted is not None and wanted in fitting:
+            return release.version, wanted
         if fitting:
             return release.version, min(fitting, key=lambda cuda: tuple(map(int, cuda.split("."))))
     return None

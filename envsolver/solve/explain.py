@@ -125,11 +125,12 @@ def _notes(world: World, core: Sequence[Clause]) -> list[Reason]:
     for clause in builds:
         if clause.requirer == "torch" and world.gpu and clause.required not in {VARIANT, MAJOR}:
             newest = max(_demands(world, clause, core), default=None)
-            wanted = world.gpu.needs.spec.architectures
-            first = newest is not None and first_torch_for(wanted, world.tables[clause.requirer].version(newest))
+            spec = world.gpu.needs.spec
+            version = "" if newest is None else world.tables[clause.requirer].version(newest)
+            first = first_torch_for(spec.architectures, version, wanted=spec.version) if version else None
             if first:
                 line = "torch {} for CUDA {} is the first release since then".format(*first)
-                line += f" with a build that runs on {_and(wanted)}"
+                line += f" with a build that runs on {_and(spec.architectures)}"
                 return [Reason(kind="note", lines=(line,), project=clause.required)]
     if len({clause.requirer for clause in builds}) < 2 or any(clause.kind == "gpu" for clause in core):
         return []
