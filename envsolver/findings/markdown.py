@@ -49,7 +49,7 @@ def _example(example: Example) -> str:
     if example.text:
         parts.append(example.text)
     lines = [*example.pins, *(f"# by conda: {package}" for package in example.conda)]
-    lines += [f"# its wheel has {path}: {name}" for name, paths in example.files.items() for path in paths]
+    lines += [f"# in the wheel of {name}: {path}" for name, paths in example.files.items() for path in paths]
     if lines:
         parts.append("\n".join(["```", *lines, "```"]))
     if example.asked:
