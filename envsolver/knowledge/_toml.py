@@ -1,14 +1,15 @@
 """Reading TOML into typed values: getters that collect every problem, with the line it stands on.
 
-``tomllib`` keeps no positions, so lines are looked up in the text, and only once something is wrong: the n-th
+``tomli`` keeps no positions, so lines are looked up in the text, and only once something is wrong: the n-th
 ``[[header]]`` is where a row starts, and the first ``key =`` below it where one of its values stands.
 """
 
 from __future__ import annotations
 
 import re
-import tomllib
 from typing import TYPE_CHECKING, Any
+
+import tomli
 
 from envsolver.model.errors import Problem, SpecError
 from envsolver.model.origin import Origin
@@ -60,8 +61,8 @@ class Document:
         self.problems: list[Problem] = []
         self._starts: dict[str, list[tuple[int, int]]] = {}
         try:
-            self.data: dict[str, Any] = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+            self.data: dict[str, Any] = tomli.loads(text)
+        except tomli.TOMLDecodeError as error:
             self.data = {}
             found = _SYNTAX_LINE.search(str(error))
             message = _SYNTAX_LINE.sub("", str(error)).strip()

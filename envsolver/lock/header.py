@@ -94,10 +94,10 @@ def not_toml(path: str, error: Exception) -> LockError:
 
 def _parsed(head: str, path: str) -> dict[str, object]:
     """Read a head that is not in envsolver's own layout."""
-    import tomllib
+    import tomli
 
     try:
-        return tomllib.loads(head)
+        return tomli.loads(head)
     except (ValueError, RecursionError) as error:
         raise not_toml(path, error) from None
 

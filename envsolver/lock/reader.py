@@ -50,12 +50,12 @@ def loads(text: str, path: str = "lock") -> Lock:
     Raises:
         LockError: it is not TOML, of a version that cannot be read, or does not make sense. The message says where.
     """
-    import tomllib
+    import tomli
 
     check_text(text, path)
     header = read_header(text, path)
     try:
-        data = tomllib.loads(text)
+        data = tomli.loads(text)
     except (ValueError, RecursionError) as error:
         raise not_toml(path, error) from None
     try:
