@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 __all__ = ["WheelMade", "Works"]
 
 _NOWHERE = Origin("", 1)
+_ROUND = 128
+"""Builds take place in folders whose paths have a multiple of this length."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +127,8 @@ class Works:
             kept = house.get(self._key(build, digest))
             if kept is not None and not self.rebuild and file_digest(kept) == build.sha256:
                 return WheelMade(build=build, path=kept, built=False)
-        with scratch(self.store.folder / "work", "build-") as folder:
+        with scratch(self.store.folder / "work", "build-") as made_folder:
+            folder = _of_one_length(made_folder)
             archive = fetch(self.store, pin, self._remotes(), self.progress)
             if file_digest(archive) != digest:
                 archive.unlink()
@@ -342,6 +345,13 @@ class Works:
         check_wheel(wheel, pin, self.lock, self.target)
         tools = () if wheel.name.endswith("-any.whl") else _tools(recipe)
         return replace(recipe, wheel=wheel.name, sha256=file_digest(wheel), tools=tools)
+
+
+def _of_one_length(folder: Path) -> Path:
+    """Return a folder below this one whose path has a round length: libraries have room for it, and for no other."""
+    here = len(os.fsencode(folder)) + 2
+    length = -(-here // _ROUND) * _ROUND
+    return folder / ("b" * (length - here + 1))
 
 
 def _tools(build: LockedBuild) -> tuple[str, ...]:

@@ -7,17 +7,23 @@ to the archive itself (order, times, permissions, compression) is taken away by 
 
 from __future__ import annotations
 
+import base64
+import csv
+import io
 import os
 import shutil
 import stat
 import subprocess
+import sys
 import warnings
 import zipfile
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
+from envsolver.build.elf import relocate
 from envsolver.build.toolchain import TOOL_PATH
 from envsolver.build.unpack import FILE_TIME
 from envsolver.model.errors import ArtefactError
@@ -29,12 +35,14 @@ if TYPE_CHECKING:
 
 __all__ = ["SETTINGS", "Workshop", "static_requirements"]
 
-SETTINGS = 1
+SETTINGS = 2
 """Version of these settings; wheelhouses keep what each makes apart."""
 _LINES = 15
 _NOWHERE = "http://127.0.0.1:9"
 """Nothing listens there: what a backend tries to fetch beside its locked requirements fails at once."""
 _FOLDER = 0o755
+_LINKING = {"LDFLAGS": "-Wl,-s -Wl,--build-id=none"} if sys.platform == "linux" else {}
+"""Symbol tables hold names of temporary files, and a build id is a digest of paths that are taken out later."""
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 
@@ -110,10 +118,42 @@ class Workshop:
         final = self.work / "wheel" / made.name
         final.parent.mkdir()
         try:
-            _write_anew(made, final)
+            self._write_anew(made, final)
         except (zipfile.BadZipFile, OSError) as error:
             raise ArtefactError(self.filename, f"its backend made a wheel that cannot be read: {error}") from error
         return final
+
+    def _write_anew(self, made: Path, final: Path) -> None:
+        """Write a wheel with the same members, sorted, with one time and two modes, uncompressed.
+
+        Compressed bytes differ between versions of zlib, and this file does not travel. Libraries lose the paths of
+        the build folder.
+        """
+        with zipfile.ZipFile(made) as old, zipfile.ZipFile(final, "w", zipfile.ZIP_STORED) as new:
+            members = [member for member in old.infolist() if not member.is_dir()]
+            # RECORD comes last: it has the digests of what is written before it.
+            ordered = sorted(members, key=_place)
+            changed: dict[str, bytes] = {}
+            for member in ordered:
+                with old.open(member) as source:
+                    head = source.read(4)
+                    if head == b"\x7fELF":
+                        data = head + source.read()
+                        moved = self._relocated(data, member.filename)
+                        if moved != data:
+                            changed[member.filename] = moved
+                        _add(new, member, io.BytesIO(moved))
+                    elif changed and _is_record(member):
+                        _add(new, member, io.BytesIO(_new_record(head + source.read(), changed)))
+                    else:
+                        _add(new, member, source, head)
+
+    def _relocated(self, data: bytes, path: str) -> bytes:
+        return relocate(data, path, site=str(self._site), build=str(self.source.parent.parent))
+
+    @property
+    def _site(self) -> Path:
+        return next((self.prefix / "lib").glob("python*/site-packages"))
 
     def _builder(self) -> ProjectBuilder:
         from build import ProjectBuilder
@@ -139,9 +179,9 @@ class Workshop:
         maps = [f"-ffile-prefix-map={self.source}=.", f"-ffile-prefix-map={self.prefix}=/env"]
         flags = " ".join(["-g0", *maps])
         own = dict(one.replace("{env}", str(self.prefix)).split("=", 1) for one in self.environment)
-        for name in ("CFLAGS", "CXXFLAGS"):
-            if name in own:
-                own[name] = f"{own[name]} {flags}"
+        set_here = {"CFLAGS": flags, "CXXFLAGS": flags, **_LINKING}
+        for name in set_here.keys() & own.keys():
+            own[name] = f"{own[name]} {set_here[name]}"
         return {
             "PATH": os.pathsep.join([str(self.prefix / "bin"), *self.path, TOOL_PATH]),
             "HOME": str(home),
@@ -153,8 +193,7 @@ class Workshop:
             "PYTHONHASHSEED": "0",
             "PYTHONNOUSERSITE": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
-            "CFLAGS": flags,
-            "CXXFLAGS": flags,
+            **set_here,
             "PIP_NO_INDEX": "1",
             "PIP_CONFIG_FILE": os.devnull,
             "UV_OFFLINE": "1",
@@ -201,18 +240,32 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _write_anew(made: Path, final: Path) -> None:
-    """Write a wheel with the same members, sorted, with one time and two modes, uncompressed.
+def _place(member: zipfile.ZipInfo) -> tuple[bool, bool, str]:
+    return _is_record(member), ".dist-info/" in member.filename, member.filename
 
-    Compressed bytes differ between versions of zlib, and this file does not travel.
-    """
-    with zipfile.ZipFile(made) as old, zipfile.ZipFile(final, "w", zipfile.ZIP_STORED) as new:
-        members = [member for member in old.infolist() if not member.is_dir()]
-        for member in sorted(members, key=lambda member: (".dist-info/" in member.filename, member.filename)):
-            entry = zipfile.ZipInfo(member.filename, _ZIP_TIME)
-            entry.create_system = 3
-            mode = 0o755 if member.external_attr >> 16 & 0o111 else 0o644
-            entry.external_attr = (stat.S_IFREG | mode) << 16
-            with old.open(member) as source, new.open(entry, "w", force_zip64=member.file_size >= 1 << 31) as sink:
-                while data := source.read(1 << 20):
-                    sink.write(data)
+
+def _is_record(member: zipfile.ZipInfo) -> bool:
+    return member.filename.endswith(".dist-info/RECORD")
+
+
+def _add(archive: zipfile.ZipFile, member: zipfile.ZipInfo, source: IO[bytes], head: bytes = b"") -> None:
+    entry = zipfile.ZipInfo(member.filename, _ZIP_TIME)
+    entry.create_system = 3
+    mode = 0o755 if member.external_attr >> 16 & 0o111 else 0o644
+    entry.external_attr = (stat.S_IFREG | mode) << 16
+    with archive.open(entry, "w", force_zip64=member.file_size >= 1 << 31) as sink:
+        sink.write(head)
+        while data := source.read(1 << 20):
+            sink.write(data)
+
+
+def _new_record(record: bytes, changed: Mapping[str, bytes]) -> bytes:
+    rows = []
+    for row in csv.reader(record.decode("utf-8").splitlines()):
+        if row and row[0] in changed:
+            digest = base64.urlsafe_b64encode(sha256(changed[row[0]]).digest()).rstrip(b"=").decode()
+            row = [row[0], f"sha256={digest}", row[2]]  # noqa: PLW2901 - the same row, with what is true now
+        rows.append(row)
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()
