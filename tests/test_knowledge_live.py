@@ -15,7 +15,6 @@ from packaging.version import Version
 from envsolver.knowledge.rules import Constrains, Requires, load_rulebook
 from envsolver.model.candidate import DEFAULT_INDEX, normalize_name
 from envsolver.sources.cache import Cache
-from envsolver.sources.compact import open_page
 from envsolver.sources.config import default_index_url
 from envsolver.sources.http import HttpClient
 from envsolver.sources.metadata import MetadataReader
@@ -44,9 +43,8 @@ def recorded() -> dict[Name, tuple[str, set[Name]]]:
 async def _requires(http: HttpClient, name: Name, version: str) -> tuple[str, ...]:
     location = default_index_url(os.environ, Path.home(), Path.cwd())
     address = IndexAddress(url=http.credentials.register(location.url))
-    compact = await PageStore(http=http, cache=Cache(None)).page(address, name)
-    assert compact is not None
-    page = open_page(compact, name, DEFAULT_INDEX)
+    page = await PageStore(http=http, cache=Cache(None)).page(address, name, DEFAULT_INDEX)
+    assert page is not None
     (release,) = (release for release in page.releases if Version(release.version) == Version(version))
     file = min(page.files(release.version), key=_preference)
     return (await MetadataReader(http, Cache(None)).read(file)).requires_dist

@@ -11,7 +11,6 @@ import pytest
 
 from envsolver.model.candidate import DEFAULT_INDEX, normalize_name
 from envsolver.sources.cache import Cache
-from envsolver.sources.compact import open_page
 from envsolver.sources.config import default_index_url
 from envsolver.sources.filenames import project_of
 from envsolver.sources.http import HttpClient
@@ -31,9 +30,8 @@ async def _listed(http: HttpClient, filename: str) -> File:
     name = normalize_name(project_of(filename) or "")
     location = default_index_url(os.environ, Path.home(), Path.cwd())
     store = PageStore(http=http, cache=Cache(None))
-    compact = await store.page(IndexAddress(url=http.credentials.register(location.url)), name)
-    assert compact is not None
-    page = open_page(compact, name, DEFAULT_INDEX)
+    page = await store.page(IndexAddress(url=http.credentials.register(location.url)), name, DEFAULT_INDEX)
+    assert page is not None
     return next(file for release in page.releases for file in page.files(release.version) if file.filename == filename)
 
 
