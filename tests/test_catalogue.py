@@ -255,7 +255,17 @@ def test_builds_for_another_cuda_are_allowed_with_a_reason() -> None:
     assert gpu.allow[0].reason
 
 
-@pytest.mark.parametrize("name", [name for name in OURS if "cu11" in name or "1.12" in name or "cu128" in name])
+def test_torch_of_conda_is_for_the_cuda_of_the_nodes() -> None:
+    spec = ours("acpt-1.12-py39-conda")
+    assert spec.gpu is not None
+    assert spec.conda is not None
+    assert f"cudatoolkit={spec.gpu.version}" in [requirement.text for requirement in spec.conda.requirements]
+
+
+CUDA_11 = [name for name in OURS if ("cu11" in name or "1.12" in name or "cu128" in name) and "conda" not in name]
+
+
+@pytest.mark.parametrize("name", CUDA_11)
 def test_torch_is_bound_to_the_index_of_its_cuda(name: str) -> None:
     spec = ours(name)
     assert spec.gpu is not None

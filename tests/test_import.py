@@ -193,13 +193,32 @@ def test_an_environment_file_of_conda_with_a_pip_part(cli: CommandLine) -> None:
     ]
 
 
+def test_packages_of_conda_and_their_channels(cli: CommandLine) -> None:
+    write(
+        cli,
+        "environment.yml",
+        "name: both\nchannels: [pytorch, conda-forge, nodefaults]\ndependencies:\n- python=3.10.*\n- pip\n"
+        "- pytorch::pytorch=1.12.1\n- cudatoolkit 11.6.*\n- pip:\n  - pycocotools==2.0.6\n",
+    )
+    assert cli("import", "environment.yml").status == 0
+    spec = load_spec(cli.root / "specs" / "both.yaml", cli.root)
+    assert spec.python == "3.10"
+    assert spec.conda is not None
+    assert [channel.name for channel in spec.conda.channels] == ["pytorch", "conda-forge"]
+    assert [one.text for one in spec.conda.requirements] == ["pytorch::pytorch=1.12.1", "cudatoolkit 11.6.*"]
+    assert texts(spec) == ["pycocotools==2.0.6"]
+    write(cli, "plain.yml", "dependencies: [numpy]\n")
+    assert "taken over as pkgs/main" in cli("import", "plain.yml").said
+    conda = load_spec(cli.root / "specs" / "plain.yaml", cli.root).conda
+    assert conda is not None
+    assert conda.channels[0].url == "https://conda.anaconda.org/pkgs/main"
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (
-            "dependencies: [numpy=1.23, scipy]\n",
-            "packages of conda cannot be locked by this version: numpy=1.23, scipy",
-        ),
+        ("dependencies: ['numpy 1 2 3 [']\n", "no match spec"),
+        ("dependencies:\n  - numpy=1.23  # [linux64]\n", "the selector of numpy=1.23"),
         ("dependencies: [{pip: [a]}, {npm: [b]}]\n", "npm"),
         ("dependencies:\n  - pip:\n    - a  # [py3k and vc14]\n", "selector"),
         ("channels: [a]\n", "list of dependencies"),

@@ -209,7 +209,6 @@ def test_as_of(tmp_path: Path, written: str, instant: str) -> None:
         ("as_of: 2023-01-01", "unknown key 'as_of' (did you mean 'as-of'?)"),
         ("dependencies: [x]", "unknown key 'dependencies' (did you mean 'pip'?)"),
         ("zzz: 1", "unknown key 'zzz' (known: name, extends,"),
-        ("conda: [python]", "the key 'conda' is not supported yet"),
         ("build: x", "build: expected a mapping from packages to what their builds need"),
         ("name: other", "name is 'other', but the file is called 'env'"),
         ("status: aktive", "status: expected a status, found 'aktive' (did you mean 'supported'?"),

@@ -121,7 +121,7 @@ def test_examples_are_valid(tmp_path: Path) -> None:
     for known in fields.SPEC.fields:
         if known.example is None or known.key in {"extends", "replace", "name", "from", "exclusive"}:
             continue
-        minimal = {"python": "3.9", "platforms": ["linux-64"], "pip": ["numpy"]}
+        minimal = {"python": "3.9", "platforms": ["linux-64"], "pip": ["numpy"], "channels": ["conda-forge"]}
         example = yaml.load(known.example, Loader=yaml.BaseLoader)  # noqa: S506 -- texts only
         assert loads({**minimal, known.key: example}, tmp_path), known.key
 

@@ -251,7 +251,7 @@ def chosen_target(lock: Lock, platform: str | None, groups: Sequence[str]) -> Lo
     """Return the target to build for on this machine.
 
     Raises:
-        UsageError: the lock does not hold for it, or another machine is asked for.
+        UsageError: the lock does not hold for it, has packages of conda, or another machine is asked for.
     """
     machine = machine_platform()
     if platform is not None and platform != machine:
@@ -261,7 +261,13 @@ def chosen_target(lock: Lock, platform: str | None, groups: Sequence[str]) -> Lo
         )
     if machine.startswith("win-"):
         raise UsageError("environments can be built on Linux and macOS", hint="`envsolver export` serves pip and uv")
-    return lock.target(machine, groups)
+    target = lock.target(machine, groups)
+    if lock.conda(target.name):
+        raise UsageError(
+            f"the lock of {lock.name} has packages of conda, of which no environment can be built so far",
+            hint=f"`envsolver export {lock.name} --format requirements` has those of pip",
+        )
+    return target
 
 
 def refuse_sources(lock: Lock, pins: Sequence[Pin]) -> None:

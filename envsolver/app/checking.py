@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from envsolver.app.checked import Seen, recall
+from envsolver.app.condaside import conda_requirements
 from envsolver.app.project import Environment, Project
 from envsolver.app.stamps import SPECS, environment_files, nearest_project
 from envsolver.findings.model import Finding
@@ -227,9 +228,8 @@ def subjects_in(project: Project, environment: Environment, spec: Spec, text: st
     from envsolver.lock.reader import loads
 
     path = project.relative(project.lock_path(environment.name))
-    places: Mapping[tuple[str, str], Origin] = {
-        (requirement.origin.path, requirement.text): requirement.origin for requirement in spec.requirements
-    }
+    written = (*spec.requirements, *conda_requirements(spec))
+    places: Mapping[tuple[str, str], Origin] = {(one.origin.path, one.text): one.origin for one in written}
     return subjects_of(loads(text, path), path=path, text=text, roots=places, gpu=spec.gpu, base_image=spec.base_image)
 
 

@@ -61,6 +61,10 @@ def export(
         raise UsageError(
             "a pylock holds all platforms and groups: the installer chooses", hint="leave out --platform and --group"
         )
+    if any(lock.conda(target.name) for target in lock.targets):
+        raise UsageError(
+            "a pylock cannot hold packages of conda (PEP 751)", hint="--format requirements has those of pip alone"
+        )
     from envsolver.app.locating import locate
 
     spec = project.spec(environment)

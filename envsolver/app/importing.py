@@ -99,6 +99,8 @@ def import_file(folder: Path, source: Path, options: ImportOptions) -> ImportRes
         python=python,
         platforms=options.platforms,
         indexes=indexes,
+        channels=[written.text for written in into.channels],
+        conda=[written.text for written in into.conda],
         requirements=[written.text for written in into.requirements],
         constraints=[written.text for written in into.constraints],
         groups={group: [written.text for written in listed] for group, listed in into.groups.items()},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from envsolver.model.candidate import DIRECT_INDEX, normalize_name
+from envsolver.model.candidate import DIRECT_INDEX, is_conda, normalize_name
 from envsolver.model.fix import REASON_TO_WRITE
 from envsolver.model.pep508 import parse_requirement
 from envsolver.model.resolution import RuleUse
@@ -92,7 +92,7 @@ def without_dates(resolutions: Iterable[Resolution], bounds: Bounds) -> Iterator
     found: dict[str, set[Name]] = {}
     for resolution in resolutions:
         for package in resolution.packages:
-            if package.file.uploaded is None and package.file.index != DIRECT_INDEX:
+            if package.file.uploaded is None and package.file.index != DIRECT_INDEX and package.file.kind != "conda":
                 found.setdefault(package.file.index, set()).add(package.name)
     for index, names in sorted(found.items()):
         some = ", ".join(sorted(names)[:_FEW]) + (f" and {len(names) - _FEW} more" if len(names) > _FEW else "")
@@ -121,13 +121,17 @@ def unreasoned(spec: Spec) -> Iterator[str]:
 def with_rule_uses(resolution: Resolution, rules: Rules) -> Resolution:
     """Return a solution that says which rules had a say in it, beside those that its edges name."""
     versions = {package.name: package.version for package in resolution.packages}
+    versions |= {provided.project: versions[provided.package] for provided in resolution.provided}
+    under = {provided.project: provided.package for provided in resolution.provided}
     gave_way = {(given.rule, given.requirer, given.name) for given in resolution.given_up}
     uses = {
         use
-        for package in resolution.packages
-        for effect in effects_on(rules, package.name, package.version, resolution.target)
-        for use in _uses(package.name, effect, versions, gave_way)
+        for name, version in versions.items()
+        if not is_conda(name)
+        for effect in effects_on(rules, name, version, resolution.target)
+        for use in _uses(name, effect, versions, gave_way)
     }
+    uses = {replace(use, name=under.get(use.name, use.name)) for use in uses}
     return replace(resolution, rules=tuple(sorted(uses)))
 
 

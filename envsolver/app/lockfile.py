@@ -11,6 +11,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from envsolver.app.files import NotTextError, read_text
+from envsolver.model.candidate import is_conda
 from envsolver.model.errors import FileError, LockError
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ def requirements_text(locked: Lock, of: str) -> str:
     """
     from envsolver.formats.requirements import dumps
 
-    hashes = all(file.sha256 is not None for package in locked.packages for file in package.files)
+    of_pip = (package for package in locked.packages if not is_conda(package.name))
+    hashes = all(file.sha256 is not None for package in of_pip for file in package.files)
     return seal(dumps(locked, hashes=hashes), of=of)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from envsolver.app.condaside import conda_requirements
 from envsolver.app.holders import Holder, strongest
 from envsolver.app.holding import facts_about, gave_way
 from envsolver.lock.graph import why as why_on
 from envsolver.lock.model import BASE_GROUP
-from envsolver.lock.specifiers import requirement_text
-from envsolver.model.candidate import normalize_name
+from envsolver.lock.specifiers import requirement_text, versions_of
+from envsolver.model.candidate import is_conda, normalize_name
 from envsolver.model.errors import UsageError
 from envsolver.model.origin import Origin
 from envsolver.model.pep508 import parse_requirement
@@ -117,7 +118,8 @@ def why(lock: Lock, spec: Spec, package: str) -> tuple[WhyReport, ...]:
     if not lock.versions(package):
         why_on(lock, package, lock.platforms[0])  # raises with the nearest names
         raise UsageError(f"the lock of {lock.name} has no package {package!r}")
-    places = {(item.text, item.group, item.origin.path): item.origin for item in spec.requirements}
+    written = (*spec.requirements, *conda_requirements(spec))
+    places = {(item.text, item.group, item.origin.path): item.origin for item in written}
     return tuple(_report(lock, spec, locked, places) for locked in lock.versions(package))
 
 
@@ -187,12 +189,21 @@ def _demands(lock: Lock, found: Why, places: Places) -> Iterator[Holder]:
     direct = [(_place(way.root, places), way.root) for way in found.ways if not way.steps]
     for place, root in sorted(direct, key=lambda item: (item[0], item[1].group, item[1].text)):
         group = f" (group {root.group})" if root.group != BASE_GROUP else ""
-        parsed = parse_requirement(root.text)
-        yield Holder(text=f"{place} requires {root.text}{group}", admits=None if parsed.url else str(parsed.specifier))
+        yield Holder(text=f"{place} requires {root.text}{group}", admits=_admitted(root))
     for parent in found.parents:
         for edge in parent.by:
             text = f"{parent.package.name} {parent.package.version} requires {requirement_text(edge)}"
-            yield Holder(text=f"{text}{_remark(lock, edge)}", admits=edge.specifier)
+            of_conda = is_conda(edge.name) and edge.project is None
+            admits = versions_of(edge.specifier) if of_conda else edge.specifier
+            yield Holder(text=f"{text}{_remark(lock, edge)}", admits=admits)
+
+
+def _admitted(root: LockedRoot) -> str | None:
+    """Return the specifier of the versions that a requirement of the spec admits, None for a direct reference."""
+    if is_conda(root.name) and root.project is None:
+        return versions_of(root.text)
+    parsed = parse_requirement(root.text)
+    return None if parsed.url else str(parsed.specifier)
 
 
 def _remark(lock: Lock, edge: Dependency) -> str:

@@ -8,6 +8,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from envsolver.app.commits import kept_commits
+from envsolver.app.condaside import channel_indexes, conda_needs, conda_python, kept_records, locked_python
 from envsolver.app.knowledge import Knowledge, with_rule_uses, without_dates
 from envsolver.app.notes import notes_on_spec
 from envsolver.app.timing import TimedSource
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from envsolver.app.timing import Stopwatch
     from envsolver.lock.model import Lock
-    from envsolver.model.candidate import Name
+    from envsolver.model.candidate import File, Name
     from envsolver.model.ports import CandidateSource, Progress
     from envsolver.model.resolution import Resolution, SolveStats
     from envsolver.model.spec import Spec, SpecRequirement
@@ -95,10 +96,10 @@ async def solve_environment(
         name=spec.name,
         inputs_digest=digest,
         python=resolutions[0].target.python,
-        targets=[spec.target(platform) for platform in spec.platforms],
+        targets=[replace(spec.target(platform), python=resolutions[0].target.python) for platform in spec.platforms],
         groups=spec.groups,
         exclusive=spec.exclusive,
-        indexes=spec.indexes,
+        indexes=(*spec.indexes, *channel_indexes(spec)),
         resolutions=resolutions,
         knowledge=known.version,
         titles=known.titles,
@@ -153,9 +154,11 @@ async def resolve_environment(
         for platform in spec.platforms
     }
 
-    async def solve(fork: _Fork, first: Resolution | None) -> Resolution:
+    async def solve(fork: _Fork, first: Resolution | None, python: str | None = None) -> Resolution:
+        python = python or (first.target.python if first else None)
+        release = python or locked_python(spec, keep)
         problem = Problem(
-            target=fork.target,
+            target=replace(fork.target, python=release) if release else fork.target,
             requirements=_requirements(spec, fork.choice),
             constraints=(*spec.constraints, *extra_constraints),
             overrides=spec.overrides,
@@ -167,6 +170,14 @@ async def resolve_environment(
             titles=knowledge.titles,
             gpu=_gpu(spec),
             lowest=lowest,
+            conda=conda_needs(
+                spec,
+                fork.target,
+                session,
+                python=python,
+                as_of=_as_of(spec),
+                keep=kept_records(keep, moving, fork.target.platform),
+            ),
         )
         source = sources[fork.target.platform]
         with stopwatch.stage("solve"):
@@ -177,6 +188,9 @@ async def resolve_environment(
                 if len(forks) > 1:
                     placed.args = (f"for {_label(fork)}: {placed}",)
                 raise placed from error.__cause__
+        if (interpreter := conda_python(resolution)) not in {None, problem.target.python}:
+            # Markers see the whole version; which one conda has is known only now.
+            return await solve(fork, first, interpreter)
         if digests:
             resolution = await _with_digests(resolution, source)
         return with_rule_uses(resolution, knowledge.rules)
@@ -270,9 +284,7 @@ def _old_versions(keep: Lock | None, moving: frozenset[Name], fork: _Fork) -> di
 
 async def _with_digests(resolution: Resolution, source: CandidateSource) -> Resolution:
     """Read the bytes of files for which the index gives no sha256, so that every file in the lock has one."""
-    bare = [
-        package for package in resolution.packages if package.file.sha256 is None and not _is_checkout(package.file.url)
-    ]
+    bare = [package for package in resolution.packages if package.file.sha256 is None and _has_bytes(package.file)]
     if not bare:
         return resolution
     digests = await asyncio.gather(*(source.digest(package.file) for package in bare))
@@ -283,6 +295,6 @@ async def _with_digests(resolution: Resolution, source: CandidateSource) -> Reso
     return replace(resolution, packages=tuple(filed.get(package.name, package) for package in resolution.packages))
 
 
-def _is_checkout(url: str) -> bool:
-    # The commit identifies a VCS checkout: there is no archive to hash.
-    return url.startswith(("git+", "hg+", "svn+", "bzr+"))
+def _has_bytes(file: File) -> bool:
+    # The commit identifies a VCS checkout: there is no archive to hash. A package of conda has its md5 at least.
+    return file.kind != "conda" and not file.url.startswith(("git+", "hg+", "svn+", "bzr+"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from envsolver.model.candidate import normalize_name
+from envsolver.model.candidate import CONDA_PREFIX, is_conda, normalize_name
 from envsolver.model.errors import NoSolutionError, UsageError
 from envsolver.model.origin import Origin
 from envsolver.model.pep508 import parse_requirement
@@ -128,4 +128,6 @@ def _name(asked: SpecRequirement) -> Name:
 
 
 def _names(locks: Iterable[Lock | None]) -> set[Name]:
-    return {package.name for locked in locks if locked is not None for package in locked.packages}
+    found = {package.name for locked in locks if locked is not None for package in locked.packages}
+    # A package of conda is asked for by its own name.
+    return found | {normalize_name(name.removeprefix(CONDA_PREFIX)) for name in found if is_conda(name)}

@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
+from envsolver.knowledge.conda import project_of
 from envsolver.knowledge.variants import variant_of
-from envsolver.model.candidate import DEFAULT_INDEX, Name, normalize_name
+from envsolver.lock.specifiers import versions_of
+from envsolver.model.candidate import CONDA_PREFIX, DEFAULT_INDEX, Name, conda_name, is_conda
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from envsolver.knowledge.variants import Variant
-    from envsolver.lock.model import Lock
+    from envsolver.lock.model import Dependency, Lock
     from envsolver.model.origin import Origin
     from envsolver.model.spec import GpuSpec
     from envsolver.model.target import Target
@@ -226,18 +228,19 @@ def subjects_of(
     for target in lock.targets:
         parts: dict[Name, Part] = {}
         digests: dict[Name, str] = {}
-        for name, package in lock.packages_on(target.name).items():
-            file = package.file(target.name)
+        names = _names(lock, target.name)
+        for locked, package in lock.packages_on(target.name).items():
+            file, name = package.file(target.name), names[locked]
             parts[name] = Part(
                 name=name,
                 version=package.version,
-                origin=places.get((name, package.version), nowhere),
+                origin=places.get((locked, package.version), nowhere),
                 filename=file.filename or "checkout",
                 index=file.index,
                 index_url=lock.index_url(file.index),
                 # Extras that nobody asks for bring no edges into a lock.
-                needs=tuple(dict.fromkeys((edge.name, edge.specifier) for edge in package.edges(target.name))),
-                hashed=file.sha256 is not None or file.commit is not None,
+                needs=tuple(dict.fromkeys(_need(edge, names) for edge in package.edges(target.name))),
+                hashed=file.sha256 is not None or file.commit is not None or file.md5 is not None,
             )
             if file.sha256 is not None:
                 digests[name] = file.sha256
@@ -247,7 +250,7 @@ def subjects_of(
                 label=target.name,
                 target=target.to_target(lock.python),
                 parts=parts,
-                roots=tuple(_roots(lock, target.name, roots)),
+                roots=tuple(_roots(lock, target.name, roots, names)),
                 gpu=gpu,
                 base_image=base_image,
                 knowledge=lock.knowledge,
@@ -257,10 +260,32 @@ def subjects_of(
     return tuple(found)
 
 
-def _roots(lock: Lock, target: str, places: Mapping[tuple[str, str], Origin]) -> Iterable[TopLevel]:
+def _names(lock: Lock, target: str) -> dict[Name, Name]:
+    """Return the project as which each package of a target is judged: rules speak of projects."""
+    python = conda_name("python")
+    taken = set(lock.packages_on(target))
+    names: dict[Name, Name] = {}
+    for name, package in lock.packages_on(target).items():
+        names[name] = name
+        if is_conda(name) and any(edge.name == python for edge in package.edges(target)):
+            project = project_of(name.removeprefix(CONDA_PREFIX), {})
+            if project is not None and project not in taken:
+                taken.add(project)
+                names[name] = project
+    return names
+
+
+def _need(edge: Dependency, names: Mapping[Name, Name]) -> tuple[Name, str]:
+    of_conda = is_conda(edge.name) and edge.project is None
+    return names[edge.name], versions_of(edge.specifier) if of_conda else edge.specifier
+
+
+def _roots(
+    lock: Lock, target: str, places: Mapping[tuple[str, str], Origin], names: Mapping[Name, Name]
+) -> Iterable[TopLevel]:
     from envsolver.model.origin import Origin
 
     for root in lock.roots:
         if not root.targets or target in root.targets:
             origin = places.get((root.spec, root.text)) or Origin(root.spec)
-            yield TopLevel(name=normalize_name(root.name), text=root.text, origin=origin)
+            yield TopLevel(name=names[root.name], text=root.text, origin=origin)

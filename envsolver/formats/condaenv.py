@@ -1,4 +1,4 @@
-"""``environment.yml`` as conda reads it: the interpreter, and what stands under ``pip``."""
+"""``environment.yml`` as conda reads it: channels, packages of conda, and what stands under ``pip``."""
 
 from __future__ import annotations
 
@@ -70,6 +70,7 @@ def read_environment(text: str, place: Place, into: Imported) -> Iterator[Includ
         into.refuse("an environment file has a list of dependencies", Origin(place.shown, root.line))
         return
     reader = _Reader(text.splitlines(), place, into)
+    reader.channels(entries.get("channels"))
     for item in dependencies.items:
         yield from reader.dependency(item)
     reader.finish()
@@ -80,7 +81,12 @@ class _Reader:
         self._lines = lines
         self._place = place
         self._into = into
-        self._conda: list[Written] = []
+
+    def channels(self, node: Node | None) -> None:
+        """Read the list of channels."""
+        for item in node.items if isinstance(node, SequenceNode) else ():
+            if isinstance(item, ScalarNode):
+                self._into.add_channel(Written(item.text.strip(), Origin(self._place.shown, item.line)))
 
     def dependency(self, node: Node) -> Iterator[Include]:
         """Read one entry of ``dependencies``."""
@@ -98,15 +104,9 @@ class _Reader:
             self._into.refuse(f"expected a package, found {describe(node)}", Origin(self._place.shown, node.line))
 
     def finish(self) -> None:
-        """Refuse what only a solver of conda packages could lock."""
-        if self._conda:
-            listed = ", ".join(written.text for written in self._conda[:8])
-            more = f" and {len(self._conda) - 8} more" if len(self._conda) > 8 else ""
-            self._into.refuse(
-                f"packages of conda cannot be locked by this version: {listed}{more}",
-                self._conda[0].origin,
-                "move what PyPI has, too, under 'pip:' of the file",
-            )
+        """Add channels where the file names packages of conda and no channel: those that conda itself takes then."""
+        if self._into.conda and not self._into.channels:
+            self._into.add_channel(Written("defaults", self._into.conda[0].origin))
 
     def _package(self, written: Written) -> None:
         match = _CONDA_NAME.fullmatch(written.text)
@@ -117,8 +117,14 @@ class _Reader:
         elif name in _TOOLS:
             if rest:
                 self._into.notes.append(f"{written.origin}: left out {written.text}")
+        elif self._selector(written.origin.line):
+            self._into.refuse(
+                f"the selector of {written.text} cannot be said of a package of conda",
+                written.origin,
+                "leave it out, or import the file for each platform",
+            )
         else:
-            self._conda.append(written)
+            self._into.require_of_conda(written)
 
     def _python(self, written: Written) -> None:
         pinned = _PIN.fullmatch(written.text)
@@ -133,12 +139,16 @@ class _Reader:
             self._into.refuse(f"expected a requirement under pip, found {describe(node)}", origin)
             return
         line = node.text.strip()
-        selector = _SELECTOR.search(self._lines[node.line - 1]) if node.line <= len(self._lines) else None
-        if selector:
-            words = " ".join(selector["selector"].replace("-", "").replace("_", "").split())
+        if selector := self._selector(node.line):
+            words = " ".join(selector.replace("-", "").replace("_", "").split())
             marker = _MARKERS.get(words)
             if marker is None or ";" in line:
-                self._into.refuse(f"the selector [{selector['selector']}] cannot be said as a marker", origin)
+                self._into.refuse(f"the selector [{selector}] cannot be said as a marker", origin)
                 return
             line = f"{line} ; {marker}"
         yield from read_line(line, self._place, origin, self._into)
+
+    def _selector(self, line: int) -> str | None:
+        """Return the selector in the comment at the end of a line."""
+        found = _SELECTOR.search(self._lines[line - 1]) if line <= len(self._lines) else None
+        return found["selector"] if found else None

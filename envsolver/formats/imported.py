@@ -9,6 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from envsolver.model.errors import Problem
 from envsolver.spec.checks import requirement, requirement_syntax
+from envsolver.spec.conda import channel, match_spec, match_spec_syntax
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,6 +50,8 @@ class Imported:
         python: version or series, where the file says so.
         requirements: PEP 508, in the file's order.
         constraints: PEP 508.
+        conda: match specs of conda.
+        channels: of conda, in the order of their priority.
         groups: name → requirements.
         live: entries for ``from``: what stays in its own file; group → entry, the base under the empty name.
         indexes: in the file's order.
@@ -61,6 +64,8 @@ class Imported:
     requires_python: Written | None = None
     requirements: list[Written] = field(default_factory=list)
     constraints: list[Written] = field(default_factory=list)
+    conda: list[Written] = field(default_factory=list)
+    channels: list[Written] = field(default_factory=list)
     groups: dict[str, list[Written]] = field(default_factory=dict)
     live: dict[str, str] = field(default_factory=dict)
     indexes: list[ImportedIndex] = field(default_factory=list)
@@ -73,6 +78,21 @@ class Imported:
             listed = self.groups.setdefault(group, []) if group else self.requirements
             if written.text not in (item.text for item in listed):
                 listed.append(written)
+
+    def require_of_conda(self, written: Written) -> None:
+        """Add a match spec, or say what is wrong with it."""
+        if self._accepts(written, (match_spec, match_spec_syntax)):
+            self.conda.append(written)
+
+    def add_channel(self, written: Written) -> None:
+        """Add a channel; what stands for several, or for none, is put in words that a spec has."""
+        if written.text == "nodefaults":
+            return
+        if written.text == "defaults":
+            self.notes.append(f"{written.origin}: defaults stands for several channels; taken over as pkgs/main")
+            written = replace_text(written, "pkgs/main")
+        if self._accepts(written, (channel,)) and written.text not in (one.text for one in self.channels):
+            self.channels.append(written)
 
     def constrain(self, written: Written) -> None:
         """Add a constraint. One that says nothing about versions adds nothing."""

@@ -42,7 +42,7 @@ def dumps(lock: Lock, *, platform: str | None = None, groups: Iterable[str] = ()
                     hint="export without hashes, or as pylock, which locks the commit",
                 )
     form = "requirements" if hashes else "requirements --no-hashes"
-    lines = [*heading(lock, selection, platform, form), *_advice(selection)]
+    lines = [*heading(lock, selection, platform, form), *_beside(lock, selection), *_advice(selection)]
     for index in selection.indexes:
         option = "--find-links" if index.kind == "find-links" else "--extra-index-url"
         lines.append(f"{option} {index.url}")
@@ -76,6 +76,14 @@ def _advice(selection: Selection) -> Iterator[str]:
         yield "# Several indexes: uv needs --index-strategy unsafe-best-match; the hashes say which file is meant."
     if selection.overridden:
         yield "# The spec overrides what packages require: install with --no-deps."
+
+
+def _beside(lock: Lock, selection: Selection) -> Iterator[str]:
+    """Yield what has to be there before: a requirements file cannot say it otherwise."""
+    packages = {package.name for target in selection.targets for package in lock.conda(target.name)}
+    if packages:
+        yield f"# For an environment with the {len(packages)} packages of conda of the same lock."
+        yield "# Install with --no-deps: pip would look for what they provide."
 
 
 def _system(target: LockedTarget) -> str:

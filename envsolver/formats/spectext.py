@@ -30,6 +30,8 @@ class NewSpec:
 
     Attributes:
         comments: lines at the top, without ``#``.
+        channels: of conda.
+        conda: match specs.
         live: entries for ``from``: group → place, the base under the empty name.
     """
 
@@ -37,6 +39,8 @@ class NewSpec:
     python: str
     platforms: Sequence[str]
     indexes: Sequence[NewIndex]
+    channels: Sequence[str]
+    conda: Sequence[str]
     requirements: Sequence[str]
     constraints: Sequence[str]
     groups: Mapping[str, Sequence[str]]
@@ -75,6 +79,12 @@ def _indexes(indexes: Sequence[NewIndex]) -> Iterator[str]:
 
 
 def _requirements(spec: NewSpec) -> Iterator[str]:
+    if spec.conda:
+        yield ""
+        yield f"channels: [{', '.join(scalar(channel) for channel in spec.channels)}]"
+        yield from _list("conda", spec.conda)
+        if not spec.requirements and not spec.live:
+            return
     yield from ("", "# Their order matters: each is as new as those before it allow.")
     if spec.requirements or not spec.live:
         yield from _list("pip", spec.requirements)

@@ -149,6 +149,7 @@ def _roots(roots: Mapping[str, Sequence[Root]], names: tuple[str, ...]) -> tuple
                 spec=_spec_file(root.origin.path),
                 extras=tuple(sorted(set(root.extras))),
                 group=root.group,
+                project=root.project,
             )
             found.setdefault(locked, set()).add(target)
     return tuple(replace(root, targets=scope(where, names)) for root, where in found.items())
@@ -185,6 +186,7 @@ def _package(name: Name, version: str, found: Mapping[str, ResolvedPackage], nam
                     extra=edge.extra,
                     declared=edge.overridden,
                     rule=edge.rule,
+                    project=edge.project,
                 ),
                 target,
             )
@@ -216,7 +218,7 @@ def _file(file: File, source: MetadataSource) -> LockedFile:
             provenance=file.provenance,
             requirements=claim,
         )
-    if file.sha256 is None:
+    if file.sha256 is None and file.md5 is None:
         raise ValueError(f"{file.filename}: no sha256; its bytes must be read before it can be locked")
     direct = file.index == DIRECT_INDEX
     return LockedFile(
@@ -229,6 +231,8 @@ def _file(file: File, source: MetadataSource) -> LockedFile:
         url=public_url(file.url) if direct else None,
         provenance=file.provenance,
         requirements=claim,
+        md5=file.md5,
+        subdir=file.subdir,
     )
 
 

@@ -86,7 +86,7 @@ def merged(
 
 def root_key(root: LockedRoot) -> tuple[str, ...]:
     """Return what roots are sorted by: the base first, then the groups by name."""
-    return (root.group, root.name, root.text, root.spec, *root.extras)
+    return (root.group, root.name, root.text, root.spec, root.project or "", *root.extras)
 
 
 def edge_key(edge: Dependency) -> tuple[str, ...]:
@@ -98,6 +98,7 @@ def edge_key(edge: Dependency) -> tuple[str, ...]:
         edge.marker or "",
         edge.declared or "",
         edge.rule or "",
+        edge.project or "",
         *edge.extras,
     )
 
@@ -105,7 +106,7 @@ def edge_key(edge: Dependency) -> tuple[str, ...]:
 def file_key(file: LockedFile) -> tuple[str, ...]:
     """Return the identity of a file, whatever its targets. Size, path and upload time add nothing to its digest."""
     source = (file.index, file.url or "", file.commit or "")
-    return (file.filename, *source, file.sha256 or "", file.provenance, file.requirements)
+    return (file.filename, file.subdir or "", *source, file.sha256 or "", file.provenance, file.requirements)
 
 
 def bound_key(bound: LockedBound) -> tuple[str, ...]:

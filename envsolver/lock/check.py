@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from envsolver.lock.filenames import is_file_of
 from envsolver.lock.model import DEFAULT_INDEX, DIRECT_INDEX
 from envsolver.lock.reach import Reached, reached
+from envsolver.model.candidate import CONDA_PREFIX, is_conda
 from envsolver.model.target import KNOWN_PLATFORMS
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ KeyPath = tuple["str | int", ...]
 Defect = tuple[KeyPath, str]
 """Where, and what is wrong."""
 
-_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_NAME = re.compile(r"(?:[a-z0-9]+(?:-[a-z0-9]+)*|conda:[a-z0-9_][a-z0-9_.-]*)")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*")
 _URL = re.compile(r"[^\s\x00-\x1f\x7f]+")
 _GROUP = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")  # PEP 735
@@ -35,8 +36,11 @@ _FOLDER = re.compile(r"/[^:\s\x00]*")
 _PROGRAM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 _PINNED = re.compile(rf"{_NAME.pattern}=={_VERSION.pattern}")
 _TREE = re.compile(r"sha256:[0-9a-f]{64}")
+_MD5 = re.compile(r"[0-9a-f]{32}")
+_SUBDIR = re.compile(r"[a-z0-9]+(?:-[a-z0-9_]+)?")
+_CONDA_FILE = re.compile(r"[A-Za-z0-9_][^/\\\s]*-[^/\\\s-]+-[^/\\\s-]+(?:\.conda|\.tar\.bz2)")
 _COMMIT = re.compile(r"[0-9a-f]{40,64}")
-_FILENAME = re.compile(r"[A-Za-z0-9][^/\\:*?\"<>|\x00-\x1f\x7f-\U0010ffff]*")
+_FILENAME = re.compile(r"[A-Za-z0-9_][^/\\:*?\"<>|\x00-\x1f\x7f-\U0010ffff]*")
 _PATH = re.compile(r"/(?!/)[\x21-\x7e]*")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _RULE = re.compile(r"[A-Z][A-Z0-9]*(?:-[A-Z0-9]+)*")
@@ -223,8 +227,12 @@ def _artefact_defects(file: LockedFile) -> Iterator[Defect]:
         yield from _shape(("name",), file.filename, _FILENAME, "a plain file name")
     if file.sha256 is not None:
         yield from _shape(("sha256",), file.sha256, _SHA256, "a sha256 in lower-case hexadecimal")
-    elif file.commit is None:
+    elif file.commit is None and (file.md5 is None or file.subdir is None):
         yield ("sha256",), "is missing"
+    if file.md5 is not None:
+        yield from _shape(("md5",), file.md5, _MD5, "an md5 in lower-case hexadecimal")
+    if file.subdir is not None:
+        yield from _shape(("subdir",), file.subdir, _SUBDIR, "a part of a channel")
     if file.size is not None and file.size < 0:
         yield ("size",), f"{file.size} bytes cannot be"
     if file.path is not None:
@@ -269,6 +277,15 @@ def _filename_defects(lock: Lock) -> Iterator[Defect]:
     for at, package in enumerate(lock.packages):
         for place, file in enumerate(package.files):
             # The URL of a direct reference may end in anything, but for a wheel's, whose tags an installer reads.
+            if (file.kind == "conda") is not is_conda(package.name):
+                yield ("package", at, "file", place, "subdir"), "a package of conda has one, and nothing else has"
+                continue
+            if file.kind == "conda":
+                start = f"{package.name.removeprefix(CONDA_PREFIX)}-{package.version}-"
+                if not _CONDA_FILE.fullmatch(file.filename) or not file.filename.startswith(start):
+                    path = ("package", at, "file", place, "name")
+                    yield path, f"{file.filename!r} is no file of {package.name} {package.version}"
+                continue
             named = file.index != DIRECT_INDEX or file.filename.endswith(".whl")
             if named and not is_file_of(file.filename, package.name, package.version):
                 path = ("package", at, "file", place, "name")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from envsolver.lock.model import BASE_GROUP, LockedRoot
 from envsolver.lock.reach import reach
-from envsolver.model.candidate import Name, normalize_name
+from envsolver.model.candidate import Name
 from envsolver.model.errors import UsageError
 from envsolver.model.wording import did_you_mean
 
@@ -197,14 +197,14 @@ def target_of(lock: Lock, platform: str | None, groups: Iterable[str] | None, pa
     """
     found = lock.target(platform, groups or ())
     if package is not None and groups is None:
-        name = normalize_name(package)
+        name = lock.known_as(package)
         others = (target for target in lock.targets if target.platform == found.platform)
         found = next((target for target in others if name in lock.packages_on(target.name)), found)
     return found
 
 
 def _node(lock: Lock, graph: DiGraph[Node], package: str, target: str) -> Name:
-    name = normalize_name(package)
+    name = lock.known_as(package)
     if name in graph:
         return name
     from difflib import get_close_matches

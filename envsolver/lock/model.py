@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from envsolver.model.candidate import DEFAULT_INDEX, DIRECT_INDEX, normalize_name
+from envsolver.model.candidate import DEFAULT_INDEX, DIRECT_INDEX, Name, conda_name, is_conda, normalize_name
 from envsolver.model.errors import UsageError
 from envsolver.model.spec import BASE_GROUP
 from envsolver.model.target import Target
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from envsolver.lock.knowledge import LockedBound, LockedRule
-    from envsolver.model.candidate import FileKind, Name
+    from envsolver.model.candidate import FileKind
 
 __all__ = [
     "BASE_GROUP",
@@ -84,7 +84,7 @@ class LockedIndex:
 
     alias: str
     url: str
-    kind: Literal["simple", "find-links"] = "simple"
+    kind: Literal["simple", "find-links", "conda"] = "simple"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +98,7 @@ class LockedRoot:
         group: the group it stands in; :data:`BASE_GROUP` for the base.
         spec: the spec file that it was written in, relative to the project.
         targets: where its marker holds.
+        project: the project that it asks for, where a package of conda provides that; ``name`` is then that package.
     """
 
     name: Name
@@ -106,6 +107,7 @@ class LockedRoot:
     extras: tuple[str, ...] = ()
     group: str = BASE_GROUP
     targets: tuple[str, ...] = ()
+    project: Name | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +117,8 @@ class LockedFile:
     Attributes:
         index: alias of the index, :data:`DEFAULT_INDEX` or :data:`DIRECT_INDEX`.
         filename: a plain file name; empty for a VCS checkout.
-        sha256: lower-case hex; None only for a VCS checkout, whose identity is the commit.
+        sha256: lower-case hex; None only for a VCS checkout, whose identity is the commit, and for a package of conda
+            whose channel gives an md5 alone.
         size: bytes, or None where the index does not say.
         uploaded: RFC 3339 UTC instant with seconds, or None. A hint: mirrors differ in it.
         path: path of its URL on the index's host, percent-encoded, or None. A hint that spares reading index pages.
@@ -124,6 +127,8 @@ class LockedFile:
         provenance: ``seen``, or how a frozen index came to know of the file.
         requirements: how well its requirements are known.
         targets: those of the package's targets that it serves.
+        md5: of a package of conda, where its channel says so; older tools ask for it.
+        subdir: of a package of conda: the part of the channel that it lies in.
     """
 
     index: str
@@ -137,10 +142,14 @@ class LockedFile:
     provenance: str = "seen"
     requirements: MetadataClaim = "seen"
     targets: tuple[str, ...] = ()
+    md5: str | None = None
+    subdir: str | None = None
 
     @property
     def kind(self) -> FileKind:
-        """``wheel``, or ``sdist`` for whatever has to be built."""
+        """``wheel``, ``conda``, or ``sdist`` for whatever has to be built."""
+        if self.subdir is not None:
+            return "conda"
         return "wheel" if self.filename.endswith(".whl") else "sdist"
 
     @property
@@ -176,6 +185,7 @@ class Dependency:
         extra: the extra of the requiring package that brings it, or None.
         declared: the specifier that an override of the spec or a rule replaced, or None.
         rule: the id of the rule that brought or replaced it, or None.
+        project: the project that is required, where a package of conda provides it; ``name`` is that package.
         targets: those of the package's targets on which it applies.
     """
 
@@ -186,6 +196,7 @@ class Dependency:
     extra: str | None = None
     declared: str | None = None
     rule: str | None = None
+    project: Name | None = None
     targets: tuple[str, ...] = ()
 
 
@@ -355,8 +366,28 @@ class Lock:
 
     def versions(self, name: str) -> tuple[LockedPackage, ...]:
         """Return the packages of a project, empty if there is none. Any spelling of the name will do (PEP 503)."""
-        wanted = normalize_name(name)
+        wanted = self.known_as(name)
         return tuple(package for package in self.packages if package.name == wanted)
+
+    def known_as(self, name: str) -> Name:
+        """Return the name under which the lock has what a user calls like this.
+
+        That is a project in any spelling, else a package of conda with or without ``conda:`` before it, else the
+        package of conda that provides the project. If the lock has none of them, it is the canonical name of a project.
+        """
+        project = normalize_name(name)
+        names = {package.name for package in self.packages}
+        spelled = (project, Name(name.lower()), conda_name(name.lower()), *self._providers.get(project, ()))
+        return next((one for one in spelled if one in names), project)
+
+    @cached_property
+    def _providers(self) -> Mapping[Name, tuple[Name, ...]]:
+        return {
+            edge.project: (edge.name,)
+            for package in self.packages
+            for edge in package.dependencies
+            if edge.project is not None
+        }
 
     def package(self, name: str, platform: str | None = None, groups: Iterable[str] = ()) -> LockedPackage:
         """Return one package.
@@ -369,7 +400,7 @@ class Lock:
         Raises:
             UsageError: there is no such package, platform or group.
         """
-        found = self._by_target[self.target(platform, groups).name].get(normalize_name(name))
+        found = self._by_target[self.target(platform, groups).name].get(self.known_as(name))
         if found is None:
             known = {package.name for package in self.packages}
             raise UsageError(f"the lock of {self.name} has no package {name!r}", hint=_nearest(name, known))
@@ -421,7 +452,7 @@ class Lock:
         return wanted
 
     def select(self, platform: str | None = None, groups: Iterable[str] = ()) -> tuple[Pin, ...]:
-        """Return what the base and the groups wanted install on a platform, sorted by name.
+        """Return what the base and the groups wanted install on a platform beside packages of conda, sorted by name.
 
         Raises:
             UsageError: as :meth:`target`.
@@ -435,7 +466,12 @@ class Lock:
         return tuple(
             Pin(package=packages[name], file=packages[name].file(target), extras=tuple(sorted(extras[name])))
             for name in sorted(extras)
+            if not is_conda(name)
         )
+
+    def conda(self, target: str) -> tuple[LockedPackage, ...]:
+        """Return the packages of conda of a target, sorted by name."""
+        return tuple(package for name, package in self._by_target[target].items() if is_conda(name))
 
     def requirements(self, platform: str | None = None, groups: Iterable[str] = ()) -> tuple[str, ...]:
         """Return the pins (``name==version`` or ``name @ url``) of a platform and groups, sorted by name.

@@ -211,6 +211,7 @@ def _root(table: _Table) -> LockedRoot:
         extras=table.strings("extras"),
         group=table.optional("group") or "",
         spec=table.text("spec"),
+        project=_name(table.optional("project")),
         targets=table.strings("targets"),
     )
     table.finish()
@@ -230,7 +231,7 @@ def _target(table: _Table) -> LockedTarget:
 
 def _index(table: _Table) -> LockedIndex:
     index = LockedIndex(
-        alias=table.text("alias"), url=table.text("url"), kind=table.one_of("kind", ("simple", "find-links"))
+        alias=table.text("alias"), url=table.text("url"), kind=table.one_of("kind", ("simple", "find-links", "conda"))
     )
     table.finish()
     return index
@@ -259,6 +260,7 @@ def _dependency(table: _Table) -> Dependency:
         extra=table.optional("extra"),
         declared=table.optional("declared"),
         rule=table.optional("rule"),
+        project=_name(table.optional("project")),
         targets=table.strings("targets"),
     )
     table.finish()
@@ -348,6 +350,8 @@ def _file(table: _Table) -> LockedFile:
         url=url,
         commit=table.optional("commit"),
         sha256=table.optional("sha256"),
+        md5=table.optional("md5"),
+        subdir=table.optional("subdir"),
         size=table.integer("size"),
         uploaded=table.instant("uploaded"),
         path=table.optional("path"),
@@ -357,6 +361,10 @@ def _file(table: _Table) -> LockedFile:
     )
     table.finish()
     return file
+
+
+def _name(text: str | None) -> Name | None:
+    return None if text is None else Name(text)
 
 
 def _dotted(path: KeyPath) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
+
+from envsolver.model.candidate import is_conda
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -11,7 +14,7 @@ if TYPE_CHECKING:
 
     from envsolver.lock.model import Dependency
 
-__all__ = ["admission", "requirement_text", "upper_bounds"]
+__all__ = ["admission", "requirement_text", "upper_bounds", "versions_of"]
 
 _UPPER = frozenset({"<", "<=", "==", "===", "~="})
 
@@ -41,4 +44,29 @@ def admission(text: str) -> Callable[[str], bool]:
 def requirement_text(edge: Dependency) -> str:
     """Return a dependency as a requirement, without its marker."""
     extras = f"[{','.join(edge.extras)}]" if edge.extras else ""
-    return f"{edge.name}{extras}{edge.specifier}"
+    if edge.project is not None:
+        return f"{edge.project}{edge.specifier}"
+    space = " " if is_conda(edge.name) and edge.specifier else ""
+    return f"{edge.name}{extras}{space}{edge.specifier}"
+
+
+def versions_of(match_spec: str) -> str:
+    """Return what a match spec of conda says of versions as a specifier of PEP 440; empty where that cannot be said.
+
+    Args:
+        match_spec: with or without channel and name.
+    """
+    rest = re.sub(r"^(?:\S*::)?(?:[A-Za-z_][A-Za-z0-9_.-]*)?\s*", "", match_spec.strip(), count=1).partition("[")[0]
+    found = re.fullmatch(r"={0,2}([^\s=<>!~|,]+)(?:[ =]\S+)", rest)
+    if found:  # NAME=VERSION=BUILD, NAME VERSION BUILD
+        return f"=={found[1]}" if found[1] != "*" else ""
+    if "|" in rest:
+        return ""
+    return ",".join(_comparison(part) for part in rest.replace(" ", "").split(",") if part not in {"", "*"})
+
+
+def _comparison(text: str) -> str:
+    if re.match(r"[<>!~]=?|==", text):
+        return text
+    version = text.removeprefix("=").removesuffix(".*")
+    return f"=={version}.*" if text != version else f"=={version}"

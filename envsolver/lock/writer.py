@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from envsolver.lock.header import LOCK_VERSION
+from envsolver.model.candidate import is_conda
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -78,7 +79,9 @@ def dumps(lock: Lock) -> str:
 
 def _version(lock: Lock) -> tuple[int, int]:
     """Return the oldest version that has what the lock needs: what nobody uses changes no file."""
-    return LOCK_VERSION if lock.trees or lock.builds else (1, 1)
+    if any(is_conda(package.name) for package in lock.packages):
+        return LOCK_VERSION
+    return (1, 2) if lock.trees or lock.builds else (1, 1)
 
 
 def toml_string(text: str) -> str:
@@ -173,7 +176,9 @@ def _file(file: LockedFile) -> Iterator[str]:
         yield f"index = {toml_string(file.index)}"
     yield from _optional("url", file.url)
     yield from _optional("commit", file.commit)
+    yield from _optional("subdir", file.subdir)
     yield from _optional("sha256", file.sha256)
+    yield from _optional("md5", file.md5)
     if file.size is not None:
         yield f"size = {file.size}"
     if file.uploaded is not None:
@@ -191,6 +196,7 @@ def _root(root: LockedRoot) -> str:
         ("extras", root.extras),
         ("group", root.group or None),
         ("spec", root.spec),
+        ("project", root.project),
         ("targets", root.targets),
     )
 
@@ -204,6 +210,7 @@ def _dependency(edge: Dependency) -> str:
         ("extra", edge.extra),
         ("declared", edge.declared),
         ("rule", edge.rule),
+        ("project", edge.project),
         ("targets", edge.targets),
     )
 

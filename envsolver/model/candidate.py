@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
+    "CONDA_PREFIX",
     "DEFAULT_INDEX",
     "DIRECT_INDEX",
     "File",
@@ -19,6 +20,8 @@ __all__ = [
     "Page",
     "Release",
     "Shape",
+    "conda_name",
+    "is_conda",
     "normalize_name",
 ]
 
@@ -31,7 +34,10 @@ DIRECT_INDEX = "direct"
 Name = NewType("Name", str)
 """A project name in canonical form (PEP 503): lower case, single hyphens."""
 
-FileKind = Literal["wheel", "sdist"]
+FileKind = Literal["wheel", "sdist", "conda"]
+
+CONDA_PREFIX = "conda:"
+"""Before the name of a package of conda, to tell it from the project of the same name: they need not be the same."""
 
 MetadataSource = Literal[
     "metadata-file",  # PEP 658/714: the index serves the wheel's METADATA beside it
@@ -48,6 +54,16 @@ def normalize_name(name: str) -> Name:
     import re
 
     return Name(re.sub(r"[-_.]+", "-", name).lower())
+
+
+def conda_name(name: str) -> Name:
+    """Return the name under which a package of conda stands among projects."""
+    return Name(f"{CONDA_PREFIX}{name}")
+
+
+def is_conda(name: str) -> bool:
+    """Say whether a name is that of a package of conda."""
+    return name.startswith(CONDA_PREFIX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +106,8 @@ class File:
         yanked: the reason given (may be empty), or None if not yanked (PEP 592).
         metadata_sha256: digest of the PEP 658 metadata file; empty if announced without digest; None if not announced.
         provenance: ``seen``, or how it is known otherwise (``inferred: …``, as frozen indexes record it).
+        md5: lower-case hex; of a package of conda, where its channel says so.
+        subdir: of a package of conda: the part of the channel that it lies in.
     """
 
     name: Name
@@ -105,6 +123,8 @@ class File:
     yanked: str | None = None
     metadata_sha256: str | None = None
     provenance: str = "seen"
+    md5: str | None = None
+    subdir: str | None = None
 
     @property
     def tags(self) -> str:

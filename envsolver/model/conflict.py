@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Reason", "ReasonKind"]
 
-ReasonKind = Literal["requirement", "constraint", "package", "rule", "gpu", "build", "ruled-out", "note"]
+ReasonKind = Literal["requirement", "constraint", "package", "rule", "gpu", "build", "ruled-out", "note", "conda"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,8 +19,8 @@ class Reason:
     """One member of a conflict.
 
     Attributes:
-        kind: ``requirement``, ``constraint`` and ``gpu`` stand in the spec; ``package``: what versions of a project
-            require; ``rule``: what the knowledge base adds; ``build``: for which GPU software files are built.
+        kind: ``requirement``, ``constraint``, ``conda`` and ``gpu`` stand in the spec; ``package``: what versions of a
+            project require; ``rule``: what the knowledge base adds; ``build``: for which GPU software files are built.
             These are the conflict: without any one of them it is none. ``ruled-out``: versions that would do but cannot
             be chosen; ``note``: what else there is to know. Both are told for information.
         lines: the words for it.

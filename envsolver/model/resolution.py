@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from envsolver.model.rule import RuleEffectKind
     from envsolver.model.target import Target
 
-__all__ = ["Edge", "GivenUp", "HeldBack", "Resolution", "ResolvedPackage", "Root", "RuleUse", "SolveStats"]
+__all__ = ["Edge", "GivenUp", "HeldBack", "Provided", "Resolution", "ResolvedPackage", "Root", "RuleUse", "SolveStats"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,7 @@ class Edge:
         extra: the extra of the *requiring* package that brings it, or None.
         overridden: the specifier that was declared before an override of the spec or a rule replaced it, or None.
         rule: the id of the rule that brought or replaced it, or None.
+        project: the project that is required, where a package of conda (``name``) provides it.
     """
 
     name: Name
@@ -35,6 +36,7 @@ class Edge:
     extra: str | None = None
     overridden: str | None = None
     rule: str | None = None
+    project: Name | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +56,10 @@ class ResolvedPackage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Root:
-    """A requirement of the spec that applies on the target, and what it became."""
+    """A requirement of the spec that applies on the target, and what it became.
+
+    ``project`` is the project that it asks for, where a package of conda (``name``) provides that.
+    """
 
     name: Name
     extras: tuple[str, ...]
@@ -62,6 +67,7 @@ class Root:
     group: str
     text: str
     origin: Origin
+    project: Name | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +129,14 @@ class RuleUse:
     gave_way: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Provided:
+    """A project that something in the solution requires, and the package of conda that provides it."""
+
+    project: Name
+    package: Name
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolution:
     """A solution for one target.
@@ -135,6 +149,7 @@ class Resolution:
         held: the implied bounds at work, sorted.
         given_up: those that gave way, sorted.
         rules: what rules had to say, sorted. The solver leaves that to whoever knows the rules.
+        provided: the projects that packages of conda provide to those that require them, sorted.
     """
 
     target: Target
@@ -145,3 +160,4 @@ class Resolution:
     held: tuple[HeldBack, ...] = ()
     given_up: tuple[GivenUp, ...] = ()
     rules: tuple[RuleUse, ...] = ()
+    provided: tuple[Provided, ...] = ()

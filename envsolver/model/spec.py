@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BASE_GROUP",
+    "ChannelSpec",
+    "CondaSpec",
     "GpuAllow",
     "GpuSpec",
     "GroupSpec",
@@ -65,8 +67,41 @@ class IndexSpec:
     origin: Origin
     packages: tuple[str, ...] = ()
     frozen: str | None = None
-    kind: Literal["simple", "find-links"] = "simple"
+    kind: Literal["simple", "find-links", "conda"] = "simple"
     platforms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelSpec:
+    """A channel of conda.
+
+    Attributes:
+        name: as written: a name (``conda-forge``), or a URL.
+        url: the canonical URL, without a slash at its end and without credentials.
+    """
+
+    name: str
+    url: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CondaSpec:
+    """What the spec says about packages of conda.
+
+    Attributes:
+        requirements: match specs, in the order written.
+        channels: in the order of their priority.
+        strict: whether a package comes from the first channel that has it, whatever versions others have.
+        prefer: canonical project name (``*`` for all others) → who provides it where both could.
+        names: package of conda → the project that it provides, empty for none; beside what envsolver knows.
+    """
+
+    requirements: tuple[SpecRequirement, ...]
+    channels: tuple[ChannelSpec, ...]
+    strict: bool = True
+    prefer: dict[str, Literal["conda", "pip"]] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +255,7 @@ class Spec:
     """Those of single platforms first, complete; the one for all others last. See :meth:`system_for`."""
     gpu: GpuSpec | None = None
     indexes: tuple[IndexSpec, ...] = ()
+    conda: CondaSpec | None = None
     constraints: tuple[SpecRequirement, ...] = ()
     overrides: tuple[SpecRequirement, ...] = ()
     groups: tuple[str, ...] = ()

@@ -36,6 +36,8 @@ async def notes_on_old_requirements(refinement: Refinement, solution: Solution) 
     order = root_order(refinement)
     notes = []
     for name in order:
+        if refinement.world.shim(name, solution.chosen[name]):
+            continue
         if not _far_behind(refinement, name, solution.chosen[name]):
             continue
         rank = refinement.world.tables[name].rank_of[solution.chosen[name]]

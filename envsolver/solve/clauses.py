@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Asked", "Clause", "ClauseKind", "Condition"]
 
-ClauseKind = Literal["requirement", "constraint", "package", "bound", "rule", "gpu", "build"]
+ClauseKind = Literal["requirement", "constraint", "package", "bound", "rule", "gpu", "build", "conda"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,8 @@ class Clause:
         kind: ``requirement`` and ``constraint``: a line of the spec. ``package``: what all versions of ``requirer``
             (with ``extra``) require of ``required``. ``bound``: that ``requirer`` cannot have known the versions of
             ``required`` that came long after it. ``rule``: what a rule says. ``gpu``: what the spec says of the GPU.
-            ``build``: for which GPU software the files of ``requirer`` are built.
+            ``build``: for which GPU software the files of ``requirer`` are built. ``conda``: a line of the spec about a
+            package of conda.
         soft: whether it may be dropped when nothing else resolves.
     """
 
@@ -43,6 +44,8 @@ class Clause:
     extra: str = ""
     rule: str = ""
     soft: bool = False
+    written: SpecRequirement | None = None
+    """The line, of ``conda``."""
 
     @property
     def key(self) -> tuple[str, str, str, str, str]:

@@ -70,6 +70,7 @@ def hard_clauses(world: World) -> list[Clause]:
         for one in world.constraints
         if one.declared.name in required and one.declared.name in world.tables
     ]
+    asked += [clause for clause, _ in world.conda_clauses()]
     return asked + of_packages
 
 
@@ -88,6 +89,8 @@ class Question:
         self._clauses = tuple(clauses)
         self._refinement = refinement
         self._read = 0
+        self.failure = ""
+        """What rattler said of the last subset without a solution."""
         self._prepare()
 
     def _prepare(self) -> None:
@@ -115,7 +118,11 @@ class Question:
                 meets.setdefault(position, []).append(number)
         classes: dict[tuple[object, ...], int] = {}
         for position in self._world.tables[name].descending():
-            signature = (tuple(meets.get(position, ())), tuple(self._conditions.get((name, position), ())))
+            signature = (
+                tuple(meets.get(position, ())),
+                tuple(self._conditions.get((name, position), ())),
+                self._world.shim(name, position),
+            )
             classes.setdefault(signature, position)
         return list(classes.values())
 
@@ -156,7 +163,7 @@ class Question:
         for clause in clauses:
             if clause.kind == "constraint":
                 limits.setdefault(clause.required, []).append(clause)
-        sat = Sat()
+        sat = Sat(world.conda)
         for name, representatives in self._representatives.items():
             positions = representatives
             for clause in limits.get(name, ()):
@@ -173,7 +180,10 @@ class Question:
             for spec in world.specs(clause.asked.declared)
         ]
         specs += [spec for clause, spec in world.gpu_specs() if clause in included]
-        return await sat.solve(specs)
+        conda = [spec for clause, spec in world.conda_clauses() if clause in included]
+        answer = await sat.solve(specs, conda)
+        self.failure = sat.failure
+        return answer
 
 
 def declared_in(world: World, clause: Clause) -> list[Declared]:

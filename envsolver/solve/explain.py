@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from envsolver.knowledge.conda import of_gpu_builds
 from envsolver.knowledge.torch_index import first_torch_for
 from envsolver.knowledge.variants import Variant
-from envsolver.model.candidate import DEFAULT_INDEX
+from envsolver.model.candidate import CONDA_PREFIX, DEFAULT_INDEX, is_conda
 from envsolver.model.conflict import Reason
 from envsolver.model.errors import NoSolutionError
-from envsolver.solve.conflict import declared_in, minimal_conflict
+from envsolver.solve.conflict import Question, declared_in, minimal_conflict
 from envsolver.solve.gpu import MAJOR, VARIANT, is_gpu_package
 from envsolver.solve.intervals import each, intersect
 from envsolver.solve.requirements import parse
@@ -53,9 +54,10 @@ async def no_solution(refinement: Refinement) -> NoSolutionError:
     reasons += [
         Reason(kind="ruled-out", lines=tuple(lines), project=name)
         for name in dict.fromkeys(clause.required for clause in core)
-        if not is_gpu_package(name) and (lines := _ruled_out(world, name, core))
+        if not is_gpu_package(name) and not is_conda(name) and (lines := _ruled_out(world, name, core))
     ]
     reasons += _notes(world, core)
+    reasons += await _conda_notes(world, core)
     unknown = (world.missing[clause.required] for clause in core if clause.required in world.missing)
     return NoSolutionError(
         "these requirements cannot hold together:",
@@ -76,6 +78,14 @@ def _reason(world: World, clause: Clause, core: Sequence[Clause]) -> Reason:
             origin=written.origin,
             text=written.text,
             group=written.group,
+        )
+    if clause.written:
+        return Reason(
+            kind="conda",
+            lines=(f"{clause.written.origin}: {clause.written.text} (conda)",),
+            project=clause.required,
+            origin=clause.written.origin,
+            text=clause.written.text,
         )
     if clause.kind == "gpu" and world.gpu:
         return _gpu_reason(world, world.gpu, clause, core)
@@ -139,6 +149,26 @@ def _notes(world: World, core: Sequence[Clause]) -> list[Reason]:
     else:
         line = "what runs in one process has to be built for the same major version"
     return [Reason(kind="note", lines=(line,), project=builds[0].required)]
+
+
+async def _conda_notes(world: World, core: Sequence[Clause]) -> list[Reason]:
+    """Say what the lines of the spec about conda do not: what its packages require, and what they provide."""
+    conda = world.conda
+    asked = [clause for clause in core if clause.kind == "conda"]
+    if conda is None or not asked:
+        return []
+    lines = []
+    if len(asked) == len(core):
+        question = Question(world, core)
+        await question.solvable(core)
+        lines += conda.told(question.failure)
+    projects = {clause.required for clause in core} | {clause.requirer for clause in core if clause.requirer}
+    provided = {name: conda.packages_for(name) for name in sorted(projects)}
+    lines += [f"{' and '.join(found)} of conda provides {name}" for name, found in provided.items() if found]
+    if world.gpu and any(of_gpu_builds(clause.required.removeprefix(CONDA_PREFIX)) for clause in asked):
+        place = world.gpu.needs.spec.place("backend")
+        lines.append(f"builds of conda that are for other nodes are left out: {place}: gpu")
+    return [Reason(kind="note", lines=(line,), project=asked[0].required) for line in lines]
 
 
 def _and(words: Sequence[str]) -> str:

@@ -32,6 +32,8 @@ def held_back(world: World, solution: Solution) -> tuple[HeldBack, ...]:
 
 def _held_by(world: World, solution: Solution, requirer: Name, declared: Declared, extra: str) -> Iterator[HeldBack]:
     position = solution.chosen[requirer]
+    if world.shim(declared.name, solution.chosen[declared.name]):
+        return
     release = world.tables[requirer].releases[position]
     table = world.tables[declared.name]
     chosen = solution.chosen[declared.name]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from envsolver.model.rule import Rules
     from envsolver.model.spec import SpecRequirement
     from envsolver.model.target import Target
+    from envsolver.solve.conda import CondaNeeds
     from envsolver.solve.gpu import GpuNeeds
 
 __all__ = ["Problem"]
@@ -37,6 +38,7 @@ class Problem:
         titles: id of a rule → what it says, in one line, for explanations.
         lowest: projects of which the lowest version that fits is wanted, not the newest.
         gpu: what the GPU of the nodes can run; None: nobody asked.
+        conda: what is asked of conda, and its channels; None: nothing.
     """
 
     target: Target
@@ -51,3 +53,4 @@ class Problem:
     titles: Mapping[str, str] = field(default_factory=dict)
     lowest: frozenset[Name] = frozenset()
     gpu: GpuNeeds | None = None
+    conda: CondaNeeds | None = None

@@ -15,6 +15,7 @@ from packaging.requirements import InvalidRequirement
 
 from envsolver.model.errors import MetadataUnusableError, UnknownPackageError, UnknownPackagesError
 from envsolver.model.resolution import SolveStats
+from envsolver.solve.conda import open_conda
 from envsolver.solve.requirements import declared_by
 from envsolver.solve.sat import Sat
 from envsolver.solve.speculate import Speculation
@@ -24,10 +25,13 @@ from envsolver.solve.world import Known, World, extra_package
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from envsolver.model.candidate import Name
+    from rattler import RepoDataRecord
+
+    from envsolver.model.candidate import Name, Page
     from envsolver.model.ports import CandidateSource, Progress
     from envsolver.solve.problem import Problem
     from envsolver.solve.requirements import Declared
+    from envsolver.solve.sat import Answer
     from envsolver.solve.table import Table
 
 __all__ = ["Refinement", "Solution"]
@@ -42,6 +46,7 @@ class Solution:
 
     chosen: dict[Name, int]
     extras: dict[Name, tuple[str, ...]]
+    conda: tuple[RepoDataRecord, ...] = ()
 
 
 class Refinement:
@@ -51,7 +56,7 @@ class Refinement:
         self.world = World(problem)
         self.source = source
         self.progress = progress
-        self.sat = Sat()
+        self.sat = Sat(self.world.conda)
         self.rounds = 0
         self._chosen_unknown: dict[Name, int] = {}
         self._reading: dict[tuple[Name, int], asyncio.Future[Known | str]] = {}
@@ -71,12 +76,15 @@ class Refinement:
             UnknownPackageError: no index has one of them.
             NetworkError: an index did not answer.
         """
+        if self.world.conda is not None:
+            await open_conda(self.world.conda)
         roots = [asked.declared for asked in self.world.roots]
         for declared in roots:
             self._speculation.follow(declared)
         direct = {declared.name: declared.url for declared in roots if declared.url}
         await asyncio.gather(*(self._direct(name, url) for name, url in direct.items()))
         await self._need(roots)
+        await self._link()
         names = dict.fromkeys(declared.name for declared in roots)
         if unknown := [self.world.missing[name] for name in names if name in self.world.missing]:
             raise unknown[0] if len(unknown) == 1 else UnknownPackagesError(unknown)
@@ -90,16 +98,32 @@ class Refinement:
 
     # Reading
 
+    async def _link(self) -> None:
+        """Let rules hold for what packages of conda provide, as far as their records are loaded."""
+        conda = self.world.conda
+        while conda is not None and (names := conda.to_link(self.world.concerned)):
+            await asyncio.gather(*map(self.table, names))
+            for name in names:
+                conda.link(name)
+
     async def table(self, name: Name) -> Table | None:
         """Return the table of a project, reading its page if need be; None if no index has it."""
         world = self.world
         if name not in world.tables and name not in world.missing:
+            page: Page | None = None
+            unknown: UnknownPackageError | None = None
             try:
-                page = await self.source.page(name)
+                # Where pip has nothing to do, only rules about what conda provides ask for a project.
+                if world.conda is None or world.roots:
+                    page = await self.source.page(name)
             except UnknownPackageError as error:
-                world.missing[name] = error
-            else:
+                unknown = error
+            if world.conda is not None:
+                page = await world.conda.provide(name, page)
+            if page is not None:
                 world.add_table(name, page)
+            else:
+                world.missing[name] = unknown or UnknownPackageError(name, indexes=())
         return world.tables.get(name)
 
     async def _direct(self, name: Name, url: str) -> None:
@@ -131,6 +155,7 @@ class Refinement:
         for (name, position), answer in zip(picks, answers, strict=True):
             needed += self.world.learn(name, position, answer)
         await self._need(needed)
+        await self._link()
 
     async def read(self, name: Name, position: int) -> Known | str:
         """Return what is known of a version, or why it cannot be used. Each is read once, also if asked for twice."""
@@ -178,7 +203,8 @@ class Refinement:
             specs = [spec for asked in self.world.roots for spec in self.world.specs(asked.declared)]
             specs += [spec for _, spec in self.world.gpu_specs()]
             self._refresh()
-            answer = await self.sat.solve([*specs, *extra])
+            conda = [spec for _, spec in self.world.conda_clauses()]
+            answer = await self.sat.solve([*specs, *extra], conda)
             if answer is None:
                 return None
             solution = self._read_answer(answer)
@@ -222,7 +248,7 @@ class Refinement:
         below.sort(key=rank_of.__getitem__, reverse=True)
         return [(name, position), *((name, lower) for lower in below[:more])]
 
-    def _read_answer(self, answer: dict[str, int]) -> Solution:
+    def _read_answer(self, answer: Answer) -> Solution:
         chosen: dict[Name, int] = {}
         for name, table in self.world.tables.items():
             if (rank := answer.get(name)) is not None:
@@ -232,4 +258,4 @@ class Refinement:
             for name in chosen
             if (active := tuple(e for e in sorted(self.world.extras.get(name, ())) if extra_package(name, e) in answer))
         }
-        return Solution(dict(sorted(chosen.items())), extras)
+        return Solution(dict(sorted(chosen.items())), extras, answer.conda)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from rattler import BuildString, Gateway, MatchSpec, PackageRecord, RepoDataRecord, solve
+from rattler import BuildString, ChannelPriority, Gateway, MatchSpec, PackageRecord, RepoDataRecord, solve
 from rattler.exceptions import SolverError
 
 if TYPE_CHECKING:
@@ -18,11 +18,20 @@ if TYPE_CHECKING:
 
     from rattler import PackageName, Subdir
 
-__all__ = ["Needs", "Records", "Sat"]
+    from envsolver.solve.conda import CondaWorld
+
+__all__ = ["Answer", "Needs", "Records", "Sat", "own_name"]
 
 _SUBDIR: Final = "noarch"
 _CHANNEL = "https://records.invalid"
 _BUILD = BuildString("0")
+_OWN: Final = "x_pypi_x_"
+"""Before the names of our own records where those of conda stand beside them. No package of conda is called so."""
+
+
+def own_name(name: str) -> str:
+    """Return the name of one of our own records where those of conda stand beside them."""
+    return f"{_OWN}{name}"
 
 
 class Needs(NamedTuple):
@@ -30,6 +39,16 @@ class Needs(NamedTuple):
 
     depends: tuple[str, ...] = ()
     constrains: tuple[str, ...] = ()
+    conda: tuple[str, ...] = ()
+    """Match specs of packages of conda that it brings in."""
+    conda_excluded: tuple[str, ...] = ()
+    """Match specs that packages of conda have to meet if they are there."""
+
+
+class Answer(dict[str, int]):
+    """A solution: package → rank, and beside that the records of conda in it."""
+
+    conda: tuple[RepoDataRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +65,15 @@ class Sat:
     Records that did not change are kept: making one costs more than solving over it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, conda: CondaWorld | None = None) -> None:
+        self._conda = conda
+        self._prefix = _OWN if conda else ""
         self._made: dict[str, dict[int, tuple[Needs, RepoDataRecord]]] = {}
         self._records: dict[str, list[RepoDataRecord]] = {}
         self._checked: set[str] = set()
         self.solves = 0
+        self.failure = ""
+        """What rattler said of the last problem without a solution."""
 
     @property
     def size(self) -> int:
@@ -70,10 +93,10 @@ class Sat:
             if rank not in made or made[rank][0] != needs:
                 self._check(needs.depends)
                 self._check(needs.constrains)
-                made[rank] = (needs, _record(records.name, rank, needs))
+                made[rank] = (needs, self._record(records.name, rank, needs))
         for rank in made.keys() - records.needs.keys():
             del made[rank]
-        self._records[records.name] = [made[rank][1] for rank in sorted(made, reverse=True)]
+        self._records[f"{self._prefix}{records.name}"] = [made[rank][1] for rank in sorted(made, reverse=True)]
 
     def _check(self, specs: Iterable[str]) -> None:
         for spec in specs:
@@ -81,23 +104,53 @@ class Sat:
                 MatchSpec(spec, strict=True)
                 self._checked.add(spec)
 
-    async def solve(self, specs: Sequence[str]) -> dict[str, int] | None:
-        """Return package → rank of a solution in which nothing is superfluous, or None if there is none."""
+    async def solve(self, specs: Sequence[str], conda: Sequence[str] = ()) -> Answer | None:
+        """Return a solution in which nothing is superfluous, or None if there is none.
+
+        Args:
+            specs: over our own records.
+            conda: match specs of packages of conda.
+        """
         self._check(specs)
         self.solves += 1
+        wanted = [MatchSpec(spec) for spec in conda]
+        wanted += [MatchSpec(f"{self._prefix}{spec}", strict=True) for spec in specs]
         try:
-            solution = await solve(
-                [self],
-                [MatchSpec(spec, strict=True) for spec in specs],
-                gateway=_gateway(),
-                platforms=[_SUBDIR],
-                virtual_packages=[],
-            )
+            solution = await self._solve(wanted)
         except SolverError as error:
             if str(error).startswith("Cannot solve the request"):
+                self.failure = str(error)
                 return None
             raise
-        return {record.name.normalized: int(str(record.version)) for record in solution}
+        answer = Answer(
+            (record.name.normalized.removeprefix(self._prefix), int(str(record.version)))
+            for record in solution
+            if record.name.normalized.startswith(self._prefix)
+        )
+        if self._prefix:
+            answer.conda = tuple(r for r in solution if not r.name.normalized.startswith(self._prefix))
+        return answer
+
+    async def _solve(self, wanted: list[MatchSpec]) -> list[RepoDataRecord]:
+        if self._conda is None:
+            return await solve([self], wanted, gateway=_gateway(), platforms=[_SUBDIR], virtual_packages=[])
+        return await solve(
+            [*self._conda.channels, self],
+            wanted,
+            gateway=_gateway(),
+            platforms=list(self._conda.subdirs),
+            virtual_packages=self._conda.virtual_packages(),
+            locked_packages=self._conda.locked(),
+            channel_priority=ChannelPriority.Strict if self._conda.strict else ChannelPriority.Disabled,
+        )
+
+    def _record(self, name: str, rank: int, needs: Needs) -> RepoDataRecord:
+        depends = [*(f"{self._prefix}{spec}" for spec in needs.depends), *needs.conda]
+        constrains = [*(f"{self._prefix}{spec}" for spec in needs.constrains), *needs.conda_excluded]
+        full = f"{self._prefix}{name}"
+        record = PackageRecord(full, str(rank), _BUILD, 0, _SUBDIR, depends=depends, constrains=constrains)
+        filename = f"{full}-{rank}-0.conda"
+        return RepoDataRecord(record, filename, f"{_CHANNEL}/{_SUBDIR}/{filename}", _CHANNEL)
 
     async def fetch_package_records(self, platform: Subdir, name: PackageName) -> list[RepoDataRecord]:
         """Serve records to rattler (its ``RepoDataSource`` protocol)."""
@@ -112,11 +165,3 @@ class Sat:
 def _gateway() -> Gateway:
     # It asks its sources anew at each solve; only setting it up is dear (8 ms).
     return Gateway()
-
-
-def _record(name: str, rank: int, needs: Needs) -> RepoDataRecord:
-    record = PackageRecord(
-        name, str(rank), _BUILD, 0, _SUBDIR, depends=list(needs.depends), constrains=list(needs.constrains)
-    )
-    filename = f"{name}-{rank}-0.conda"
-    return RepoDataRecord(record, filename, f"{_CHANNEL}/{_SUBDIR}/{filename}", _CHANNEL)

@@ -16,7 +16,7 @@ from envsolver.model.pep440 import parse_version
 from envsolver.solve.intervals import each, intersect, positions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from packaging.version import Version
 
@@ -66,6 +66,7 @@ class Table:
         prefer: str | None = None,
         pre_releases: bool = False,
         lowest: bool = False,
+        behind: Callable[[str], bool] | None = None,
     ) -> None:
         """Judge every release of ``page`` for ``target``.
 
@@ -76,6 +77,7 @@ class Table:
             prefer: a version to rank above all others.
             pre_releases: whether the user's own requirement opts in to pre-releases.
             lowest: prefer the lowest version, not the newest.
+            behind: says which versions come after all others, whatever their numbers.
 
         """
         self.page = page
@@ -96,7 +98,7 @@ class Table:
             if as_of is not None or release.shapes not in verdicts:
                 verdicts[release.shapes] = self._judge_release(release)
             self._admit(position, *verdicts[release.shapes])
-        self.rank_of = self._ranks(prefer, pre_releases=pre_releases, lowest=lowest)
+        self.rank_of = self._ranks(prefer, pre_releases=pre_releases, lowest=lowest, behind=behind)
         self.position_of = {rank: position for position, rank in enumerate(self.rank_of)}
 
     def _admit(self, position: int, reason: RuledOut | None, yanked: bool) -> None:
@@ -135,11 +137,14 @@ class Table:
             if self._as_of is None or file.uploaded is None or file.uploaded < self._as_of
         ]
 
-    def _ranks(self, prefer: str | None, *, pre_releases: bool, lowest: bool) -> list[int]:
-        def preference(position: int) -> tuple[bool, bool, bool, int]:
+    def _ranks(
+        self, prefer: str | None, *, pre_releases: bool, lowest: bool, behind: Callable[[str], bool] | None
+    ) -> list[int]:
+        def preference(position: int) -> tuple[bool, bool, bool, bool, int]:
             version = self.releases[position].version
             final = pre_releases or not _PRE_RELEASE.search(version.partition("+")[0])
-            return version == prefer, position not in self._yanked, final, -position if lowest else position
+            ahead = behind is None or not behind(version)
+            return ahead, version == prefer, position not in self._yanked, final, -position if lowest else position
 
         order = sorted(range(len(self.releases)), key=preference)
         ranks = [0] * len(order)

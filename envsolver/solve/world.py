@@ -6,8 +6,10 @@ from bisect import bisect_right
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from envsolver.model.candidate import Metadata, conda_name
 from envsolver.model.rule import parse_specifier
 from envsolver.solve.clauses import Asked, Clause, Condition
+from envsolver.solve.conda import CondaWorld, package_of
 from envsolver.solve.gpu import VARIANT, Gpu, is_gpu_package
 from envsolver.solve.horizon import known_from
 from envsolver.solve.intervals import complement, each, intersect, runs, size, union
@@ -18,10 +20,11 @@ from envsolver.solve.table import Table
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from envsolver.model.candidate import Metadata, Name, Page
+    from envsolver.model.candidate import Name, Page
     from envsolver.model.errors import UnknownPackageError
     from envsolver.model.rule import RuleEffect, Ruling
     from envsolver.model.spec import SpecRequirement
+    from envsolver.solve.conda import Shim
     from envsolver.solve.gpu import Demand
     from envsolver.solve.intervals import Intervals
     from envsolver.solve.problem import Problem
@@ -89,6 +92,7 @@ class World:
         # macOS has neither CUDA nor ROCm: what the spec says of the GPU is meant for the other platforms.
         applies = problem.gpu is not None and not problem.target.platform.startswith("osx-")
         self.gpu = Gpu(problem.gpu, problem.target) if problem.gpu and applies else None
+        self.conda = CondaWorld(problem.conda) if problem.conda else None
         self.tables: dict[Name, Table] = {}
         self.missing: dict[Name, UnknownPackageError] = {}
         self.known: dict[tuple[Name, int], Known] = {}
@@ -127,12 +131,37 @@ class World:
             prefer=self.problem.preferences.get(name),
             pre_releases=any(specifier.prereleases for specifier in specifiers),
             lowest=name in self.problem.lowest,
+            behind=self.conda.behind(name) if self.conda else None,
         )
         for specifier in specifiers:
             table.enable_for(specifier)
         self.tables[name] = table
         self._limits[name] = table.narrowed(own)
+        for position in range(len(page.releases)):
+            if self.shim(name, position):
+                # What it requires is between the records of conda.
+                self.known[name, position] = Known(Metadata(requires_dist=(), source="metadata-file"), ())
         self.stale |= {name, *self._awaited.pop(name, ())}
+
+    def shim(self, name: Name, position: int) -> Shim | None:
+        """Return what of conda a version of a project stands for, None if it is a version with files."""
+        if self.conda is None:
+            return None
+        return self.conda.shims.get((name, self.tables[name].releases[position].version))
+
+    def conda_clauses(self) -> list[tuple[Clause, str]]:
+        """Return what the spec asks for of conda: clause and match spec, in the order of the objective."""
+        if self.conda is None:
+            return []
+        return [
+            (Clause(kind="conda", required=conda_name(package_of(text)), written=written), text)
+            for written, text in self.conda.requirements()
+        ]
+
+    def concerned(self, name: Name) -> list[Name]:
+        """Return the projects of which rules say something beside this one, itself included where they forbid it."""
+        rulings = self.problem.rules.rulings(name, self.target)
+        return [name if r.effect.kind == "unusable" else parse(r.effect.requirement).name for r in rulings]
 
     def limit(self, name: Name) -> Intervals:
         """Return the positions of a project that the spec's own requirements and constraints admit."""
@@ -294,7 +323,7 @@ class World:
 
     def demands(self, name: Name, position: int) -> list[Demand]:
         """Return what a known version's file asks of the GPU."""
-        if self.gpu is None:
+        if self.gpu is None or self.shim(name, position):
             return []
         key = (name, position)
         if key not in self._demanded:
@@ -460,7 +489,12 @@ class World:
                         depends.append(self._choice(condition.beside, specs))
                     else:
                         (depends if condition.brings else constrains).extend(specs)
-            return Needs(tuple(depends), tuple(constrains))
+            if self.conda is None or extra:
+                return Needs(tuple(depends), tuple(constrains))
+            shim = self.shim(name, position)
+            if shim is not None:
+                return Needs(tuple(depends), tuple(constrains), conda=(shim.spec,))
+            return Needs(tuple(depends), tuple(constrains), conda_excluded=self.conda.excluded(name))
 
         packages = {"": str(name)} | {extra: extra_package(name, extra) for extra in sorted(self.extras.get(name, ()))}
         return [

@@ -25,9 +25,12 @@ from envsolver.sources.tasks import SharedTasks
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
+    from rattler import Gateway
+
     from envsolver.model.candidate import Name, Page
     from envsolver.model.ports import Progress
-    from envsolver.model.spec import IndexSpec, Spec
+    from envsolver.model.spec import CondaSpec, IndexSpec, Spec
+    from envsolver.sources.conda import CondaChannels
     from envsolver.sources.config import IndexLocation
     from envsolver.sources.direct import DirectReferences
     from envsolver.sources.frozen import FrozenIndex
@@ -86,6 +89,9 @@ class Session:
         )
         self.default_index: IndexLocation = default_index_url(environ, home, settings.cwd or Path.cwd())
         self._offline = settings.offline
+        self._refresh = settings.refresh
+        self._environ = environ
+        self._gateway: Gateway | None = None
         self._packages = settings.packages
         self._pages = PageStore(http=self.http, cache=self.cache, offline=settings.offline, refresh=settings.refresh)
         self._builder = SdistBuilder(self.http)
@@ -142,6 +148,21 @@ class Session:
             known_names=self._packages or (lambda: [_name_in(asked.text) for asked in spec.requirements]),
         )
 
+    def channels_for(self, spec: CondaSpec, platform: str) -> CondaChannels:
+        """Return the channels of an environment on a platform.
+
+        Raises:
+            UsageError: what the user says about mirrors makes no sense.
+        """
+        from envsolver.sources.conda import CondaChannels, open_gateway, read_mirrors
+
+        if self._gateway is None:
+            root = self.cache.root()
+            cache = root / "conda" if root is not None else None
+            self._gateway = open_gateway(cache, offline=self._offline, refresh=self._refresh)
+        mirrors = read_mirrors(self._environ)
+        return CondaChannels(spec.channels, platform, gateway=self._gateway, mirrors=mirrors)
+
     async def close(self) -> None:
         """Stop everything that is under way in the background."""
         await self._direct_pages.close()
@@ -180,7 +201,9 @@ class Session:
                 frozen = self._frozen[path] = load_frozen(path, project_root, str(index.origin))
         return BoundIndex(
             alias=index.alias,
-            address=IndexAddress(url=url, kind=index.kind, absent=absent_statuses(url)),
+            address=IndexAddress(
+                url=url, kind="find-links" if index.kind == "find-links" else "simple", absent=absent_statuses(url)
+            ),
             packages=index.packages,
             frozen=frozen,
             origin=str(index.origin),

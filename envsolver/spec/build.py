@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
+from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import Problem
 from envsolver.model.spec import (
     BASE_GROUP,
     BuildSpec,
+    ChannelSpec,
+    CondaSpec,
     GpuAllow,
     GpuSpec,
     GroupSpec,
@@ -21,6 +24,7 @@ from envsolver.model.spec import (
     SystemSpec,
 )
 from envsolver.spec import fields, subfields
+from envsolver.spec.conda import channel_url, package_of
 from envsolver.spec.values import Located, nearest
 
 if TYPE_CHECKING:
@@ -68,6 +72,7 @@ def build_spec(part: Part, name: str, files: Sequence[str], problems: list[Probl
         systems=tuple(_systems(part)),
         gpu=_gpu(part, problems),
         indexes=tuple(_indexes(part, problems)),
+        conda=_conda(part, problems),
         constraints=tuple(_requirement(item) for item in _items(part, fields.CONSTRAINTS)),
         overrides=tuple(_requirement(item) for item in _items(part, fields.OVERRIDES)),
         groups=tuple(groups.value) if groups else (),
@@ -91,7 +96,7 @@ def _missing(part: Part, problems: list[Problem]) -> None:
         if known.key not in part.given:
             hint = f"expected {known.kind.expected}, for example '{known.key}: {known.example}'"
             problems.append(Problem(f"{known.key} is missing, here and in every base", part.origin, hint))
-    sources = (fields.PIP.key, fields.FROM.key, fields.GROUPS.key)
+    sources = (fields.CONDA.key, fields.PIP.key, fields.FROM.key, fields.GROUPS.key)
     if not part.given.intersection(sources):
         problems.append(Problem("there is nothing to lock", part.origin, "list requirements under 'pip'"))
 
@@ -207,6 +212,46 @@ def _exclusive(part: Part, problems: list[Problem]) -> Iterator[tuple[str, ...]]
         if len(set(names)) < len(names):
             problems.append(Problem("exclusive: a group cannot exclude itself", listed.origin))
         yield tuple(names)
+
+
+# Packages of conda
+
+
+def _conda(part: Part, problems: list[Problem]) -> CondaSpec | None:
+    requirements = tuple(_requirement(item) for item in _items(part, fields.CONDA))
+    channels = _items(part, fields.CHANNELS)
+    if not requirements:
+        return None
+    if not channels and fields.CHANNELS.key not in part.given:
+        problems.append(
+            Problem(
+                "channels is missing, here and in every base",
+                requirements[0].origin,
+                "for example 'channels: [conda-forge]'",
+            )
+        )
+    prefer, names = part.get(fields.PREFER), part.get(fields.CONDA_NAMES)
+    preferred = prefer.value if prefer else {}
+    known = {item.value for item in channels}
+    for requirement in requirements:
+        channel, _ = package_of(requirement.text)
+        if channel is not None and channel not in known:
+            guess = nearest(channel, known)
+            hint = f"did you mean {guess[0]!r}?" if guess else f"add {channel!r} to 'channels'"
+            problems.append(Problem(f"{channel!r} is none of the channels", requirement.origin, hint))
+    return CondaSpec(
+        requirements=requirements,
+        channels=tuple(
+            ChannelSpec(name=item.value, url=channel_url(item.value), origin=item.origin)
+            for item in {item.value: item for item in channels}.values()
+        ),
+        strict=_text(part, fields.CHANNEL_PRIORITY) != "flexible",
+        prefer={name: cast("Literal['conda', 'pip']", who.value) for name, who in preferred.items()},
+        names={
+            name: "" if project.value == "none" else normalize_name(project.value)
+            for name, project in (names.value if names else {}).items()
+        },
+    )
 
 
 # Implied bounds and rules

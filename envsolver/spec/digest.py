@@ -51,6 +51,7 @@ def inputs_digest(
         # Only where they say something: specs that do not use these keys have the digest that they always had.
         **_written("implied-bounds", _implied_bounds(spec.implied_bounds)),
         **_written("ignored-rules", sorted([rule.id, rule.reason, rule.until] for rule in spec.ignored_rules)),
+        **_written("conda", _conda(spec)),
         **_written("rule-files", dict(rule_files or {})),
     }
     canonical = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
@@ -63,6 +64,18 @@ def _written(key: str, value: Any) -> dict[str, Any]:
 
 def _implied_bounds(bounds: ImpliedBoundsSpec) -> dict[str, Any]:
     return {**_written("horizon", bounds.horizon), **_written("packages", bounds.packages)}
+
+
+def _conda(spec: Spec) -> dict[str, Any]:
+    if spec.conda is None:
+        return {}
+    return {
+        "requirements": [[_text(item), item.origin.path] for item in spec.conda.requirements],
+        "channels": [channel.url for channel in spec.conda.channels],
+        "strict": spec.conda.strict,
+        **_written("prefer", spec.conda.prefer),
+        **_written("names", spec.conda.names),
+    }
 
 
 def _text(requirement: SpecRequirement) -> str:

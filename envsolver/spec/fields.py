@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, get_args
 
 from envsolver.model.spec import Status
-from envsolver.spec import checks, subfields, words
+from envsolver.spec import checks, conda, subfields, words
 from envsolver.spec.kinds import Choice, Field, ListOf, Record, Table, Text
 from envsolver.spec.values import Merge
 
@@ -112,6 +112,57 @@ PIP: Field[Located[tuple[Part, ...]]] = Field(
     merge=Merge.ADD,
     also=("requirements", "dependencies", "packages", "install"),
     example="[torch==1.13.1, pytorch-lightning]",
+)
+CONDA: Field[Located[tuple[Part, ...]]] = Field(
+    "conda",
+    subfields.CONDA_REQUIREMENTS,
+    "Packages of conda, solved in one problem with those under `pip`: what one of them provides is never installed a"
+    " second time as a wheel. The interpreter is then conda's, in the version under `python`.",
+    merge=Merge.ADD,
+    also=("conda-dependencies",),
+    example='[pytorch=1.12.1, "cudatoolkit=11.6"]',
+)
+CHANNELS: Field[Located[tuple[Located[str], ...]]] = Field(
+    "channels",
+    ListOf(words.line("the name or URL of a channel", check=conda.channel), "a list of channels", at_least=1),
+    "Channels of conda by name or URL, in the order of their priority.",
+    merge=Merge.ADD,
+    also=("channel",),
+    example="[pytorch, conda-forge]",
+)
+CHANNEL_PRIORITY: Field[Located[str]] = Field(
+    "channel-priority",
+    Choice("a priority", ("strict", "flexible"), {"disabled": "flexible", "true": "strict"}),
+    "`strict` (also when left out): a package comes from the first channel that has it, whatever others have."
+    " `flexible`: from a later one where no version of the first will do.",
+    also=("channel_priority",),
+)
+PREFER: Field[Located[dict[str, Located[str]]]] = Field(
+    "prefer",
+    Table(
+        words.line(
+            "the name of a project, or *",
+            r"\*|[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?",
+            normalise=checks.normalise_package_pattern,
+        ),
+        Choice("conda or pip", ("conda", "pip"), {"pypi": "pip"}),
+        "a mapping from projects to conda or pip",
+    ),
+    "Who provides a project where both could; `*` means all others. Left out: pip, unless conda's packages need it.",
+    merge=Merge.DEEP,
+    example="{numpy: conda}",
+)
+CONDA_NAMES: Field[Located[dict[str, Located[str]]]] = Field(
+    "conda-names",
+    Table(
+        words.line("the name of a package of conda", r"[A-Za-z0-9_][A-Za-z0-9_.-]*", normalise=str.lower),
+        words.line("the name of a project, or none", r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"),
+        "a mapping from packages of conda to projects",
+    ),
+    "The project that a package of conda provides, where their names differ and envsolver does not know; `none` where"
+    " it provides none though it has the name of one.",
+    merge=Merge.DEEP,
+    example="{pytorch-nightly-gpu: torch}",
 )
 FROM: Field[Located[tuple[Located[str], ...]]] = Field(
     "from", subfields.PROJECTS, subfields.FROM_DOC, merge=Merge.INTO_PIP, example="pyproject.toml[train]"
@@ -233,7 +284,6 @@ LABELS: Field[Located[dict[str, Located[str]]]] = Field(
     also=("tags", "metadata"),
 )
 
-_LATER = "this version of envsolver locks Python packages only"
 SPEC = Record(
     (
         NAME,
@@ -249,6 +299,11 @@ SPEC = Record(
         GPU,
         INDEXES,
         PIP,
+        CONDA,
+        CHANNELS,
+        CHANNEL_PRIORITY,
+        PREFER,
+        CONDA_NAMES,
         FROM,
         CONSTRAINTS,
         OVERRIDES,
@@ -264,8 +319,4 @@ SPEC = Record(
         LABELS,
     ),
     "a mapping with name, python, platforms and pip",
-    reserved={
-        "conda": _LATER,
-        "channels": _LATER,
-    },
 )

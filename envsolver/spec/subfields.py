@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, get_args
 
 from envsolver.model.spec import Backend
 from envsolver.model.target import KNOWN_PLATFORMS
-from envsolver.spec import checks, words
+from envsolver.spec import checks, conda, words
 from envsolver.spec.kinds import Choice, Field, ListOf, Record, Table, Text
 from envsolver.spec.values import Complaint, Merge
 
@@ -40,6 +40,15 @@ def requirements(item: Field[Located[str]], expected: str) -> ListOf[Part]:
     """Return the kind of a list whose items are texts, or mappings with a reason beside the text."""
     return ListOf(Record((item, REASON), f"{item.kind.expected} or a mapping", shorthand=item), expected)
 
+
+CONDA_REQUIREMENT: Field[Located[str]] = Field(
+    "requirement",
+    Text("a match spec of conda", check=conda.match_spec, validate=conda.match_spec_syntax),
+    "A match spec: `NAME`, `NAME=1.12`, `NAME=1.12.1=BUILD`, `NAME>=1.0,<2`, `CHANNEL::NAME`.",
+    required=True,
+    example="pytorch=1.12.1=*cuda11.6*",
+)
+CONDA_REQUIREMENTS = requirements(CONDA_REQUIREMENT, "a list of match specs")
 
 REQUIREMENTS = requirements(REQUIREMENT, "a list of requirements")
 PROJECTS = ListOf(

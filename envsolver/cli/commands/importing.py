@@ -42,10 +42,10 @@ def import_(
 ) -> None:
     """Make a spec from a file of another tool.
 
-    Reads requirements files of pip, pyproject.toml, and environment.yml of conda without other packages than the
-    interpreter and what stands under pip. Makes specs/NAME.yaml in the current folder (or --project); overwrites no
-    spec. What a spec has no word for is named; what must not get lost is an error. Of a compiled requirements file
-    only what its sources ask for is taken over. A pyproject.toml inside the project is referred to, not copied.
+    Reads requirements files of pip, pyproject.toml, and environment.yml of conda. Makes specs/NAME.yaml in the current
+    folder (or --project); overwrites no spec. What a spec has no word for is named; what must not get lost is an
+    error. Of a compiled requirements file only what its sources ask for is taken over. A pyproject.toml inside the
+    project is referred to, not copied.
     """
     from envsolver.app.importing import ImportOptions, import_file, write_imported
 

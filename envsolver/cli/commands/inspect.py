@@ -122,6 +122,9 @@ def _summary_lines(ui: Ui, found: Summary) -> Iterator[str]:
     yield from field("as of", spec.as_of)
     yield from field("spec", ", ".join(spec.files) or found.path)
     yield from field("lock", _lock_text(found))
+    if spec.conda is not None:
+        order = "strict" if spec.conda.strict else "flexible"
+        yield from field("channels", f"{', '.join(channel.name for channel in spec.conda.channels)} ({order} priority)")
     for index in spec.indexes:
         yield from field("index", "\n".join(_index_lines(index)))
     yield from _sections(ui, spec)
@@ -137,6 +140,7 @@ def _index_lines(index: Any) -> Iterator[str]:
 
 
 def _sections(ui: Ui, spec: Spec) -> Iterator[str]:
+    yield from _requirement_section(ui, "packages of conda", list(spec.conda.requirements) if spec.conda else [])
     yield from _requirement_section(ui, "requirements", [r for r in spec.requirements if not r.group])
     described = {group.name: group for group in spec.group_specs}
     for group in spec.groups:

@@ -1,0 +1,133 @@
+"""What the use cases tell the solver about conda: channels, what the nodes offer, what may stay."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envsolver.model.candidate import CONDA_PREFIX, conda_name, is_conda, normalize_name
+from envsolver.model.spec import IndexSpec, SpecRequirement
+from envsolver.model.target import DEFAULT_GLIBC, DEFAULT_MACOS
+
+if TYPE_CHECKING:
+    from envsolver.lock.model import Lock
+    from envsolver.model.candidate import Name
+    from envsolver.model.resolution import Resolution
+    from envsolver.model.spec import Spec
+    from envsolver.model.target import Target
+    from envsolver.solve.conda import CondaNeeds
+    from envsolver.sources.open import Session
+
+__all__ = [
+    "channel_indexes",
+    "conda_needs",
+    "conda_python",
+    "conda_requirements",
+    "kept_records",
+    "locked_python",
+    "virtual_packages",
+]
+
+LINUX = "5.10"
+"""Version of ``__linux`` in a lock: that of a kernel with long-term support. Builds hardly ever ask for one."""
+
+_ARCHITECTURES = {"linux-64": "x86_64", "osx-64": "x86_64", "win-64": "x86_64", "linux-aarch64": "aarch64"}
+
+
+def conda_needs(
+    spec: Spec, target: Target, session: Session, *, python: str | None, as_of: int | None, keep: frozenset[str]
+) -> CondaNeeds | None:
+    """Return what the solver has to know about conda; None if the spec asks for nothing of it.
+
+    Args:
+        spec: after ``extends``.
+        target: of the solve.
+        session: has the channels.
+        python: full version that was settled already.
+        as_of: seconds since 1970; later records do not exist.
+        keep: file names of records that stay where they can.
+    """
+    if spec.conda is None:
+        return None
+    from envsolver.solve.conda import CondaNeeds
+
+    return CondaNeeds(
+        spec=spec.conda,
+        python=conda_requirements(spec)[-1],
+        exact=python,
+        records=session.channels_for(spec.conda, target.platform),
+        virtual=virtual_packages(spec, target),
+        gpu=None if target.platform.startswith("osx-") else spec.gpu,
+        as_of=as_of,
+        keep=keep,
+    )
+
+
+def conda_requirements(spec: Spec) -> tuple[SpecRequirement, ...]:
+    """Return what the spec asks for of conda, the interpreter last; nothing if it asks for no package of conda."""
+    if spec.conda is None:
+        return ()
+    text = f"python =={spec.python}" if spec.python.count(".") >= 2 else f"python {spec.python}.*"
+    return (*spec.conda.requirements, SpecRequirement(text=text, origin=spec.python_origin))
+
+
+def virtual_packages(spec: Spec, target: Target) -> dict[str, tuple[str, str]]:
+    """Return what the nodes offer as conda's virtual packages (CEP 30): name → version and build.
+
+    All of it comes from the spec; the machine that locks has no say.
+    """
+    platform = target.platform
+    found = {"__archspec": ("1", _ARCHITECTURES.get(platform, "m1"))}
+    if platform.startswith("linux-"):
+        found |= {"__unix": ("0", "0"), "__linux": (LINUX, "0"), "__glibc": (target.glibc or DEFAULT_GLIBC, "0")}
+    elif platform.startswith("osx-"):
+        found |= {"__unix": ("0", "0"), "__osx": (target.macos or DEFAULT_MACOS[platform], "0")}
+    else:
+        found["__win"] = ("0", "0")
+    if spec.gpu is not None and spec.gpu.backend == "cuda" and not platform.startswith("osx-"):
+        from envsolver.knowledge.gpu import highest_cuda
+
+        shown = highest_cuda(spec.gpu.driver, platform=platform) if spec.gpu.driver else None
+        # Within a major version a driver runs newer toolkits than its own.
+        versions = [version for version in (shown, spec.gpu.version) if version]
+        if versions:
+            found["__cuda"] = (max(versions, key=lambda text: [int(part) for part in text.split(".")]), "0")
+    return found
+
+
+def conda_python(resolution: Resolution) -> str | None:
+    """Return the version of conda's interpreter, None if there is none in the solution."""
+    wanted = conda_name("python")
+    return next((package.version for package in resolution.packages if package.name == wanted), None)
+
+
+def locked_python(spec: Spec, keep: Lock | None) -> str | None:
+    """Return the version of conda's interpreter in an old lock, as a guess for the markers of the new one."""
+    if spec.conda is None or keep is None or not keep.conda(keep.targets[0].name):
+        return None
+    return keep.python if f"{keep.python}.".startswith(f"{spec.python}.") else None
+
+
+def channel_indexes(spec: Spec) -> tuple[IndexSpec, ...]:
+    """Return the channels as locks name them among the indexes."""
+    if spec.conda is None:
+        return ()
+    from envsolver.sources.conda import channel_alias
+
+    return tuple(
+        IndexSpec(alias=channel_alias(channel), url=channel.url, origin=channel.origin, kind="conda")
+        for channel in spec.conda.channels
+    )
+
+
+def kept_records(keep: Lock | None, moving: frozenset[Name], platform: str) -> frozenset[str]:
+    """Return the file names of the records of an old lock that stay where they can."""
+    if keep is None:
+        return frozenset()
+    return frozenset(
+        file.filename
+        for target in keep.targets
+        if target.platform == platform
+        for name, package in keep.packages_on(target.name).items()
+        if is_conda(name) and normalize_name(name.removeprefix(CONDA_PREFIX)) not in moving
+        for file in (package.file(target.name),)
+    )

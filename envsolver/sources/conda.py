@@ -1,0 +1,138 @@
+"""Channels of conda: their repodata, read by rattler, with its cache on disk."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
+
+from envsolver.model.candidate import File, Name, conda_name
+from envsolver.model.errors import NetworkError, UsageError
+from envsolver.sources.urls import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from rattler import Channel, Gateway, RepoDataRecord
+    from rattler.platform import SubdirLiteral
+
+    from envsolver.model.spec import ChannelSpec
+
+__all__ = ["MIRRORS", "CondaChannels", "channel_alias", "open_gateway", "read_mirrors"]
+
+MIRRORS = "ENVSOLVER_CONDA_MIRRORS"
+"""Environment variable: ``CHANNEL=URL`` pairs separated by blanks; a channel by its name or its URL."""
+
+
+def read_mirrors(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what the user says about where channels are to be read.
+
+    Raises:
+        UsageError: a part of the variable makes no sense.
+    """
+    found = {}
+    for pair in environ.get(MIRRORS, "").split():
+        # A URL may have an equals sign itself, but the last one stands before the second URL.
+        channel, equals, url = pair.rpartition("=")
+        if not equals or "://" not in url:
+            raise UsageError(
+                f"{MIRRORS}: expected CHANNEL=URL, found {redact(pair)!r}",
+                hint=f"for example {MIRRORS}='conda-forge=https://mirror.example/conda-forge'",
+            )
+        found[channel.rstrip("/")] = url.rstrip("/")
+    return found
+
+
+def open_gateway(cache: Path | None, *, offline: bool, refresh: bool) -> Gateway:
+    """Return what reads repodata.
+
+    Args:
+        cache: folder; None: rattler's own.
+        offline: never ask a channel.
+        refresh: ask although the cache is fresh.
+    """
+    from rattler import Gateway, SourceConfig
+
+    config = SourceConfig(cache_action="force-cache-only" if offline else "no-cache" if refresh else "cache-or-fetch")
+    return Gateway(cache_dir=cache, default_config=config)
+
+
+def channel_alias(channel: ChannelSpec) -> str:
+    """Return the alias under which locks name a channel among the indexes."""
+    name = channel.name if "://" not in channel.name else urlsplit(channel.url).path.strip("/").replace("/", "-")
+    return conda_name(name or "channel")
+
+
+class CondaChannels:
+    """The channels of one environment on one platform."""
+
+    def __init__(
+        self, channels: Sequence[ChannelSpec], platform: str, *, gateway: Gateway, mirrors: Mapping[str, str]
+    ) -> None:
+        self._channels = tuple(channels)
+        self._gateway = gateway
+        self.subdirs: tuple[SubdirLiteral, ...] = (cast("SubdirLiteral", platform), "noarch")
+        self._read_from = {
+            channel.url: mirrors.get(channel.name) or mirrors.get(channel.url) or channel.url for channel in channels
+        }
+
+    def _opened(self) -> list[Channel]:
+        from rattler import Channel
+
+        return [Channel(self._read_from[channel.url]) for channel in self._channels]
+
+    async def load(self, names: Sequence[str]) -> list[list[RepoDataRecord]]:
+        """Return, channel by channel, the records of some packages.
+
+        Raises:
+            NetworkError: a channel did not answer, or with something that is no repodata.
+        """
+        from rattler import MatchSpec
+        from rattler.exceptions import GatewayError
+
+        found: list[list[RepoDataRecord]] = [[] for _ in self._channels]
+        try:
+            answers = await self._gateway.query(
+                self._opened(), list(self.subdirs), [MatchSpec(name) for name in names], recursive=False
+            )
+        except (GatewayError, OSError) as error:
+            raise self._failure(error) from error
+        places = {url.rstrip("/"): number for number, url in enumerate(self._read_from.values())}
+        for records in answers:
+            for record in records:
+                number = places[str(record.channel).rstrip("/")]
+                # Wherever it was read: specs name the channel itself (conda-forge::numpy), and so do locks.
+                canonical = self._channels[number].url
+                record.channel = f"{canonical}/"
+                record.url = f"{canonical}/{record.subdir}/{record.file_name}"
+                found[number].append(record)
+        return found
+
+    def file(self, record: RepoDataRecord) -> File:
+        """Return the file of a record, as :meth:`load` returned it."""
+        canonical = str(record.channel).rstrip("/")
+        channel = next(channel for channel in self._channels if channel.url == canonical)
+        return File(
+            name=Name(conda_name(record.name.normalized)),
+            version=str(record.version),
+            kind="conda",
+            filename=record.file_name,
+            index=channel_alias(channel),
+            url=record.url,
+            sha256=record.sha256.hex() if record.sha256 else None,
+            md5=record.md5.hex() if record.md5 else None,
+            size=record.size,
+            uploaded=int(record.timestamp.timestamp()) if record.timestamp else None,
+            subdir=str(record.subdir),
+        )
+
+    async def nearest(self, name: str) -> tuple[str, ...]:
+        """Return names that some channel has and that look like this one, itself among them if it is there."""
+        known = await self._gateway.names(self._opened(), list(self.subdirs))
+        return tuple(get_close_matches(name, sorted(one.normalized for one in known), n=3, cutoff=0.7))
+
+    def _failure(self, error: Exception) -> NetworkError:
+        text = redact(" ".join(str(error).split()))
+        listed = ", ".join(redact(url) for url in self._read_from.values())
+        return NetworkError(f"the channels {listed} cannot be read: {text}", hint=f"{MIRRORS} names other places")
