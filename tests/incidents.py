@@ -79,6 +79,9 @@ class Incident:
 def start(stage: Stage, *args: str, limit: int | None = None, stdout: int = subprocess.PIPE) -> subprocess.Popen[str]:
     """Start envsolver on a stage; with a limit, no file can get larger than that."""
     begin = ["-m", "envsolver"] if limit is None else ["-c", _LIMITED, str(limit)]
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # What a shell runs in the background ignores Ctrl-C, and so would every process that it starts.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(
         [sys.executable, *begin, *args],
         cwd=stage.root,
