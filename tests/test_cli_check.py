@@ -108,7 +108,7 @@ def test_a_rule_that_came_after_the_lock(cli: CommandLine) -> None:
         "path": ["app", "app 1.0", "lib 2.0"],
         "place": {"path": "specs/a.yaml", "line": 4},
         "lock_place": {"path": "locks/a.lock.toml", "line": line_of(cli, "app")},
-        "hint": "without it: ImportError: cannot import name 'x' from 'lib'",
+        "hint": "expect: ImportError: cannot import name 'x' from 'lib'",
         "rule": "APP-LIB2",
         "targets": [],
         "allowed": None,

@@ -127,4 +127,4 @@ def _clashes(
 
 
 def _hint(rule: Rule) -> str:
-    return f"without it: {rule.symptom}" if rule.symptom and not isinstance(rule.effects[0], Finding) else ""
+    return f"expect: {rule.symptom}" if rule.symptom and not isinstance(rule.effects[0], Finding) else ""
