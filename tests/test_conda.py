@@ -10,6 +10,8 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
+from rattler.explicit_environment import ExplicitEnvironmentSpec
 
 from envsolver.app.condaside import virtual_packages
 from envsolver.knowledge.conda import conda_candidates, fits_gpu, project_of
@@ -448,6 +450,39 @@ def test_build_refuses_what_it_cannot_make(joint: Joint) -> None:
         done = joint.cli(*command)
         assert (done.status, "packages of conda" in done.said) == (2, True), command
     assert not (joint.cli.root / "env").exists()
+
+
+def test_exports_for_conda(joint: Joint) -> None:
+    joint.main.add("pytorch", "1.12.1", [PYTHON, "mkl >=2018", "ring"], build="py3.9_0")
+    joint.main.add("mkl", "2022.1", md5=None)
+    joint.main.add("ring", "1.0", ["pytorch"], subdir="noarch")
+    publish(joint.index, "metrics", "1.0", "torch>=1.10")
+    lock = joint.lock("conda: [pytorch]\npip: [metrics]\n")
+    text = joint.cli("export", "a", "--format", "explicit").out
+    found = ExplicitEnvironmentSpec.from_str(text).packages
+    urls = [str(entry.url).partition("#")[0] for entry in found]
+    assert sorted(urls) == sorted(
+        f"{joint.main.url}/{file.subdir}/{file.filename}"
+        for package in lock.conda("linux-64")
+        for file in package.files
+    )
+    names = [url.rpartition("/")[2].split("-")[0] for url in urls]
+    assert names.index("pytorch") > max(names.index("mkl"), names.index("python"))
+    mkl = lock.package("mkl").files[0]
+    assert f"mkl-2022.1-0.conda#sha256:{mkl.sha256}\n" in text
+    assert f"#{lock.package('pytorch').files[0].md5}\n" in text
+    assert "envsolver export a --format requirements" in text
+    document = yaml.safe_load(joint.cli("export", "a", "--format", "environment").out)
+    assert document["name"] == "a"
+    assert document["channels"] == [joint.main.url, "nodefaults"]
+    assert f"{joint.main.url}::pytorch=1.12.1=py3.9_0" in document["dependencies"]
+    assert document["dependencies"][-1] == {"pip": ["metrics==1.0"]}
+    publish(joint.index, "alone", "1.0")
+    joint.cli.spec("b", 'python: "3.9"\nplatforms: [linux-64]\npip: [alone]\n')
+    assert joint.cli("lock", "b").status == 0
+    for form in ("explicit", "environment"):
+        assert joint.cli("export", "b", "--format", form).status == 2
+        assert joint.cli("export", "a", "--format", form, "--platform", "win-64").status == 2
 
 
 # Specs

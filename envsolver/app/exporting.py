@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMATS", "ExportFormat", "ExportOptions", "export", "spec_schema"]
 
-ExportFormat = Literal["requirements", "pylock", "constraints"]
+ExportFormat = Literal["requirements", "pylock", "constraints", "explicit", "environment"]
 
 FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 
@@ -48,7 +48,7 @@ def export(
         LockError: the lock makes no sense.
         NetworkError: an index did not answer (``pylock`` alone has URLs in it).
     """
-    from envsolver.formats import constraints, pylock, requirements
+    from envsolver.formats import condafiles, constraints, pylock, requirements
 
     lock = read_lock(project, environment)
     if format_ == "requirements":
@@ -57,6 +57,10 @@ def export(
         raise UsageError(f"--no-hashes is for requirements, not for {format_}")
     if format_ == "constraints":
         return constraints.dumps(lock, platform=options.platform, groups=options.groups)
+    if format_ == "explicit":
+        return condafiles.explicit(lock, platform=options.platform, groups=options.groups)
+    if format_ == "environment":
+        return condafiles.environment(lock, platform=options.platform, groups=options.groups)
     if options.platform is not None or options.groups:
         raise UsageError(
             "a pylock holds all platforms and groups: the installer chooses", hint="leave out --platform and --group"
