@@ -167,6 +167,21 @@ def test_requirements_that_are_built_too(project: CommandLine, default_index: In
     assert project("build", "demo", "--prefix", "env", *PYTHON).status == 0
 
 
+def test_anew(project: CommandLine, default_index: IndexServer) -> None:
+    source(default_index, "plain", PLAIN)
+    locked(project, "plain")
+    first = project("wheel", "demo", *PYTHON, "--json").json["wheels"]
+    maker(default_index, "2.0")
+    # The index may be read from the cache for a while.
+    shutil.rmtree(cache())
+    second = project("wheel", "demo", "plain", *PYTHON, "--anew", "--json").json
+    assert second["wheels"][0]["requirements"] == {"maker": "2.0"}
+    assert second["wheels"][0]["sha256"] != first[0]["sha256"]
+    assert len(second["written"]) == 2
+    assert project("build", "demo", "--prefix", "env", *PYTHON).status == 0
+    assert "2.0" in (project.root / "env" / "lib" / f"python{MINOR}" / "site-packages" / "plain.py").read_text()
+
+
 def test_what_needs_itself(project: CommandLine, default_index: IndexServer) -> None:
     for one, other in (("plain", "tool"), ("tool", "plain")):
         recipe = f'NAME, VERSION = "{one}", "1.0"\nFILES = {{}}\n'
@@ -217,6 +232,7 @@ def test_a_build_that_differs_each_time(project: CommandLine, default_index: Ind
     assert done.status == 4
     assert "the lock says" in done.said
     assert "these members differ: plain-1.0.dist-info/RECORD, random.py" in done.said
+    assert "plain --anew` takes the new one into the lock" in done.said
     assert project.lock_file("demo").read_text() == before
     shutil.rmtree(cache())
     assert project("build", "demo", "--prefix", "env", *PYTHON).status == 4

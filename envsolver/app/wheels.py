@@ -30,6 +30,7 @@ class WheelOptions:
         packages: to build; empty for all that are locked as source.
         groups: beside the base, of which packages are built.
         python: interpreter to use; None to look for one.
+        anew: forget what the lock says of the builds.
         rebuild: build even what the wheelhouse has, and compare.
         output: folder to copy the wheels to.
         offline: use the store, the cache and local files only.
@@ -38,6 +39,7 @@ class WheelOptions:
     packages: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     python: Path | None = None
+    anew: bool = False
     rebuild: bool = False
     output: Path | None = None
     offline: bool = False
@@ -72,7 +74,7 @@ def make_wheels(project: Project, environment: Environment, options: WheelOption
     pins = _wanted(lock, target, options)
     interpreter = choose_interpreter(lock, options.python)
     works = Works(project, environment, lock, target, interpreter, progress, options.offline, options.rebuild)
-    works.follow_spec = True
+    works.follow_spec, works.anew = True, options.anew
     try:
         made = tuple(works.make(pin) for pin in pins)
         if options.output is not None:

@@ -65,6 +65,7 @@ class Works:
         lock: with what was found out so far.
         rebuild: build even what the wheelhouse has.
         follow_spec: find out anew what the spec wants otherwise than the lock has it.
+        anew: find out everything anew.
     """
 
     project: Project
@@ -76,6 +77,7 @@ class Works:
     offline: bool
     rebuild: bool = False
     follow_spec: bool = False
+    anew: bool = False
     _made: dict[str, WheelMade] = field(default_factory=dict)
     _under_way: list[str] = field(default_factory=list)
 
@@ -119,7 +121,9 @@ class Works:
 
     def _make(self, pin: Pin, digest: str) -> WheelMade:
         build = find_build(self.lock, digest, self.target.platform)
-        if build is not None and self.follow_spec and not self._up_to_date(build, self._settings(pin, digest)):
+        if build is not None and (
+            self.anew or (self.follow_spec and not self._up_to_date(build, self._settings(pin, digest)))
+        ):
             build = None
         house = Wheelhouse(self._root)
         kept = None
@@ -371,5 +375,5 @@ def _other(build: LockedBuild, made: LockedBuild, wheel: Path, kept: Path | None
     return ArtefactError(
         made.wheel,
         "; ".join([f"its sha256 is {made.sha256}, the lock says {build.sha256}", *reasons]),
-        hint="the wheel was not kept; nothing else that the lock knows of differs",
+        hint=f"the wheel was not kept; `envsolver wheel NAME {build.name} --anew` takes the new one into the lock",
     )

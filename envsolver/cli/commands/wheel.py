@@ -29,6 +29,7 @@ __all__ = ["wheel"]
     help="The interpreter; by default one of uv's, pyenv's or the PATH with the minor version of the lock.",
 )
 @click.option("--rebuild", is_flag=True, help="Build what the wheelhouse has once more, and compare.")
+@click.option("--anew", is_flag=True, help="Forget what the lock says of the builds; write it anew.")
 @click.option(
     "-o",
     "--output",
@@ -44,6 +45,7 @@ def wheel(
     groups: tuple[str, ...],
     python: Path | None,
     rebuild: bool,
+    anew: bool,
     output: Path | None,
 ) -> None:
     """Build wheels of what is locked as source.
@@ -57,7 +59,13 @@ def wheel(
     project = open_project(ui.common.project)
     environment = project.find(name)
     options = WheelOptions(
-        packages=packages, groups=groups, python=python, rebuild=rebuild, output=output, offline=ui.common.offline
+        packages=packages,
+        groups=groups,
+        python=python,
+        rebuild=rebuild,
+        anew=anew,
+        output=output,
+        offline=ui.common.offline,
     )
     with ui.progress() as progress:
         made = make_wheels(project, environment, options, progress)
