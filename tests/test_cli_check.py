@@ -82,6 +82,13 @@ def test_a_spec_without_a_lock(cli: CommandLine) -> None:
     assert "run `envsolver lock a`" in done.out
 
 
+def test_a_deprecated_spec_without_a_lock_fails_nothing(cli: CommandLine) -> None:
+    cli.spec("a", f"{SPEC}status: deprecated\n")
+    done = cli("check", "--all", "--notes")
+    assert done.status == 0
+    assert "note LCK002: there is no locks/a.lock.toml" in done.out
+
+
 def test_a_spec_that_has_changed_and_one_whose_comment_has(cli: CommandLine) -> None:
     cli("lock", "a")
     cli.spec("a", f"{SPEC}# a comment\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -179,6 +179,8 @@ def _judge(project: Project, environment: Environment, reader: ListReader | None
     book = book_of(project, spec)
     if state.text is None:
         missing = _about_lock(project, environment, "LCK002", state.solve)
+        if spec.status in {"deprecated", "removed"}:  # `lock --all` leaves them out
+            missing = replace(missing, severity="note")
         return CheckOutcome(name=environment.name, standing="missing", findings=(missing,))
     subjects = subjects_in(project, environment, spec, state.text)
     read = cached_lists(subjects) if reader is None else reader(subjects, spec)
