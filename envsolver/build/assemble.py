@@ -167,7 +167,7 @@ def assemble(folder: Path, planned: Plan, interpreter: Interpreter, mode: LinkMo
     _write_own(folder, interpreter)
     path = folder / MANIFEST
     path.parent.mkdir()
-    path.write_text(dumps(planned.manifest), encoding="utf-8")
+    _write(path, dumps(planned.manifest).encode())
     if linker.copied and mode == "auto":
         return ("the store lies on another file system than the environment, so files were copied, not linked",)
     return ()
@@ -276,12 +276,15 @@ def _own_entries(minor: str) -> tuple[Entry, ...]:
     )
 
 
-def _write_own(folder: Path, interpreter: Interpreter) -> None:
-    """Write what makes a prefix an environment: its configuration, and the links to the interpreter."""
-    path = folder / "pyvenv.cfg"
-    path.write_bytes(_config(str(interpreter.path.parent)))
+def _write(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
     path.chmod(0o644)
     os.utime(path, (FILE_TIME, FILE_TIME))
+
+
+def _write_own(folder: Path, interpreter: Interpreter) -> None:
+    """Write what makes a prefix an environment: its configuration, and the links to the interpreter."""
+    _write(folder / "pyvenv.cfg", _config(str(interpreter.path.parent)))
     (folder / Layout(interpreter.minor).site_packages).mkdir(parents=True, exist_ok=True)
     (folder / "bin").mkdir(exist_ok=True)
     (folder / "bin" / "python").symlink_to(interpreter.path)
