@@ -15,6 +15,7 @@ import pytest
 from envsolver.model.candidate import Name, normalize_name
 from envsolver.model.errors import MetadataUnusableError, NetworkError
 from envsolver.sources.metadata.evidence import Evidence
+from envsolver.sources.metadata.limits import HEAD
 from envsolver.sources.metadata.requires_txt import parse_requires_txt, with_condition
 from envsolver.sources.metadata.tarhead import TarError, TarHead
 from tests.support.metadata import CountingBuilder, Notes, listed, reader
@@ -261,6 +262,34 @@ class TestHowMuchIsRead:
         file = served(index_server, self.big({"PKG-INFO": text}, {}))
         assert read(file).requires_dist == ("six",)
         assert index_server.served < 5_000_000
+
+    def test_of_a_size_that_is_known_no_more_is_sent_than_was_asked_for(self, index_server: IndexServer) -> None:
+        data = self.big({"PKG-INFO": metadata_text("demo", "1.0", requires=["six"])}, {})
+        file = replace(served(index_server, data), size=len(data))
+        assert read(file).requires_dist == ("six",)
+        assert [request.range for request in index_server.asked(f"*{DEMO}")] == [f"bytes=0-{HEAD - 1}"]
+
+    def test_ranges_grow_up_to_the_end(self, index_server: IndexServer) -> None:
+        head = {"PKG-INFO": PKG_INFO, "demo.egg-info/SOURCES.txt": "setup.py\ndemo.egg-info/requires.txt\n"}
+        data = self.big(head, {"demo.egg-info/requires.txt": "six\n"})
+        file = replace(served(index_server, data), size=len(data))
+        assert read(file).requires_dist == ("six",)
+        ranges = [request.range or "" for request in index_server.asked(f"*{DEMO}")]
+        assert ranges[:2] == [f"bytes=0-{HEAD - 1}", f"bytes={HEAD}-{5 * HEAD - 1}"]
+        assert ranges[-1].endswith(f"-{len(data) - 1}")
+
+    def test_a_server_without_ranges_sends_it_as_it_comes(self, index_server: IndexServer) -> None:
+        data = self.big({"PKG-INFO": metadata_text("demo", "1.0", requires=["six"])}, {})
+        file = replace(served(index_server, data), size=len(data))
+        index_server.index(ranges="ignored")
+        assert read(file).requires_dist == ("six",)
+        assert len(index_server.asked(f"*{DEMO}")) == 2
+
+    def test_a_file_of_another_size_is_another_file(self, index_server: IndexServer) -> None:
+        data = self.big({"PKG-INFO": metadata_text("demo", "1.0", requires=["six"])}, {})
+        file = replace(served(index_server, data), size=len(data) + 1)
+        with pytest.raises(NetworkError, match=f"it has {len(data):,} bytes"):
+            read(file)
 
     def test_sources_txt_tells_that_there_will_be_no_requires_txt(self, index_server: IndexServer) -> None:
         head = {"PKG-INFO": PKG_INFO, "demo.egg-info/SOURCES.txt": "setup.py\ndemo.egg-info/PKG-INFO\n"}

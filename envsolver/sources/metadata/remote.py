@@ -10,12 +10,12 @@ from typing import IO, TYPE_CHECKING, NoReturn, Protocol
 
 from envsolver.model.candidate import DIRECT_INDEX
 from envsolver.model.errors import MetadataUnusableError, NetworkError
-from envsolver.sources.metadata.limits import MAX_DIRECTORY, MAX_WHOLE_FILE, TAIL
+from envsolver.sources.metadata.limits import HEAD, MAX_DIRECTORY, MAX_WHOLE_FILE, TAIL
 from envsolver.sources.metadata.zipdir import MAX_END, ArchiveError, find_directory, find_members, read_member
 from envsolver.sources.urls import redact
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
     from envsolver.model.candidate import File
     from envsolver.sources.metadata.ports import Http
@@ -28,6 +28,7 @@ __all__ = [
     "check_digest",
     "check_length",
     "download",
+    "from_the_start",
     "open_bytes",
     "refuse_status",
     "verify",
@@ -91,6 +92,36 @@ async def open_bytes(http: Http, file: File) -> AsyncIterator[ByteSource]:
             yield _Whole(whole)
     else:
         refuse_status(file, reply.status)
+
+
+async def from_the_start(http: Http, file: File) -> AsyncGenerator[bytes, None]:
+    """Yield a file's bytes for one who may stop early: in ranges that grow, where its size is known, else as they come.
+
+    Raises:
+        MetadataUnusableError: it is gone.
+        NetworkError: the server did not answer, or has another file than the index says.
+    """
+    at, length = 0, HEAD
+    while file.size and at < file.size and file.size > HEAD:
+        reply = await http.get_range(file.url, at, min(at + length, file.size) - 1)
+        if reply.status != 206:
+            if at or reply.status not in _NO_RANGES:
+                refuse_status(file, reply.status)
+            break
+        start, total = _span(reply, file)
+        if total != file.size:
+            raise _another_file(file, f"it has {total:,} bytes", f"{file.size:,}")
+        if start != at:
+            raise NetworkError(f"{redact(file.url)}: the server sent another range than it was asked for")
+        yield reply.body
+        at, length = at + len(reply.body), 4 * length
+    if at:
+        return
+    async with http.stream(file.url) as stream:
+        if stream.status != 200:
+            refuse_status(file, stream.status)
+        async for chunk in stream.chunks:
+            yield chunk
 
 
 async def download(http: Http, file: File, sink: IO[bytes] | None) -> tuple[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,8 @@ from envsolver.sources.metadata.remote import (
     DamagedArchiveError,
     check_digest,
     check_length,
+    from_the_start,
     open_bytes,
-    refuse_status,
     zip_member,
     zip_members,
 )
@@ -53,10 +54,8 @@ async def _from_tar(http: Http, file: File, evidence: Evidence) -> Declared | No
     head = TarHead(file.filename, evidence.wants)
     digest = sha256()
     size = 0
-    async with http.stream(file.url) as stream:
-        if stream.status != 200:
-            refuse_status(file, stream.status)
-        async for chunk in stream.chunks:
+    async with aclosing(from_the_start(http, file)) as chunks:
+        async for chunk in chunks:
             size += len(chunk)
             check_length(file, size, complete=False)
             digest.update(chunk)
