@@ -147,7 +147,7 @@ class Bench:
         def ours() -> Result:
             if not keep:
                 self.envsolver.forget_lock()
-            return self.envsolver.lock_spec(MAIN_SPEC, environment=self.link)
+            return self.envsolver.lock_spec(MAIN_SPEC, environment=self.link, report=False)
 
         def theirs() -> Result:
             if not keep:
@@ -164,7 +164,7 @@ class Bench:
 
         def run(command: Sequence[str] | None) -> Result:
             self.envsolver.forget_lock()
-            return self.envsolver.lock_spec(MAIN_SPEC, environment=self.link, command=command)
+            return self.envsolver.lock_spec(MAIN_SPEC, environment=self.link, command=command, report=False)
 
         _succeeded(run(BARE))
         measure = Measure(scenario="knowledge", inputs=MAIN_SPEC, aim=aim)
@@ -176,7 +176,7 @@ class Bench:
         inputs = spec_inputs(specs, MAIN_SPEC)
         self.cold(
             inputs,
-            lambda environment: self.envsolver.lock_spec(MAIN_SPEC, environment=environment),
+            lambda environment: self.envsolver.lock_spec(MAIN_SPEC, environment=environment, report=False),
             "less than half of uv's time, less than 60 MB",
         )
         self.warm("warm", inputs, aim="0.6 s")

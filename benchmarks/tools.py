@@ -297,10 +297,23 @@ class Envsolver:
         return self.lock_spec(inputs.name, environment=environment)
 
     def lock_spec(
-        self, name: str, *, environment: Mapping[str, str] | None = None, command: Sequence[str] | None = None
+        self,
+        name: str,
+        *,
+        environment: Mapping[str, str] | None = None,
+        command: Sequence[str] | None = None,
+        report: bool = True,
     ) -> Result:
-        """Lock a spec of the project as it stands, by another ``command`` than ``envsolver`` if one is given."""
-        command = [*(command or [_script("envsolver")]), "--project", str(self.project), "lock", name, "--json"]
+        """Lock a spec of the project as it stands.
+
+        Args:
+            name: of the spec.
+            environment: further variables.
+            command: in place of ``envsolver``.
+            report: ask for the result as JSON, from which rounds and notes are taken; costs a little.
+        """
+        command = [*(command or [_script("envsolver")]), "--project", str(self.project), "lock", name]
+        command += ["--json"] if report else ["--quiet"]
         extra = {"ENVSOLVER_CACHE_DIR": str(self.cache), "UV_DEFAULT_INDEX": self.index} | dict(environment or {})
         done = _run(command, self.project, _environment(extra))
         outcome = _outcome(done.stdout, name)

@@ -15,7 +15,7 @@ import pytest
 from envsolver.model.candidate import Name, normalize_name
 from envsolver.model.errors import MetadataUnusableError, NetworkError
 from envsolver.sources.metadata.evidence import Evidence
-from envsolver.sources.metadata.limits import HEAD
+from envsolver.sources.metadata.limits import HEADS
 from envsolver.sources.metadata.requires_txt import parse_requires_txt, with_condition
 from envsolver.sources.metadata.tarhead import TarError, TarHead
 from tests.support.metadata import CountingBuilder, Notes, listed, reader
@@ -267,16 +267,20 @@ class TestHowMuchIsRead:
         data = self.big({"PKG-INFO": metadata_text("demo", "1.0", requires=["six"])}, {})
         file = replace(served(index_server, data), size=len(data))
         assert read(file).requires_dist == ("six",)
-        assert [request.range for request in index_server.asked(f"*{DEMO}")] == [f"bytes=0-{HEAD - 1}"]
+        assert [request.range for request in index_server.asked(f"*{DEMO}")] == [f"bytes=0-{HEADS[0] - 1}"]
 
-    def test_ranges_grow_up_to_the_end(self, index_server: IndexServer) -> None:
+    def test_ranges_grow_and_the_rest_is_streamed(self, index_server: IndexServer) -> None:
         head = {"PKG-INFO": PKG_INFO, "demo.egg-info/SOURCES.txt": "setup.py\ndemo.egg-info/requires.txt\n"}
         data = self.big(head, {"demo.egg-info/requires.txt": "six\n"})
         file = replace(served(index_server, data), size=len(data))
         assert read(file).requires_dist == ("six",)
-        ranges = [request.range or "" for request in index_server.asked(f"*{DEMO}")]
-        assert ranges[:2] == [f"bytes=0-{HEAD - 1}", f"bytes={HEAD}-{5 * HEAD - 1}"]
-        assert ranges[-1].endswith(f"-{len(data) - 1}")
+        first, second, third = (sum(HEADS[:count]) for count in (1, 2, 3))
+        assert [request.range for request in index_server.asked(f"*{DEMO}")] == [
+            f"bytes=0-{first - 1}",
+            f"bytes={first}-{second - 1}",
+            f"bytes={second}-{third - 1}",
+            f"bytes={third}-",
+        ]
 
     def test_a_server_without_ranges_sends_it_as_it_comes(self, index_server: IndexServer) -> None:
         data = self.big({"PKG-INFO": metadata_text("demo", "1.0", requires=["six"])}, {})

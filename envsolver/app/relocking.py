@@ -8,13 +8,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from envsolver.app.files import write_together
-from envsolver.app.fixing import find_fixes
-from envsolver.app.frozenfiles import frozen_files
 from envsolver.app.holding import held_back
 from envsolver.app.knowledge import load_knowledge, overdue, unreasoned
 from envsolver.app.lockfile import lock_text, requirements_text
 from envsolver.app.locking import package_counts
-from envsolver.app.proposals import Hints
 from envsolver.app.solving import solve_environment
 from envsolver.app.suggesting import known_packages
 from envsolver.app.trials import Circumstances, Trials
@@ -124,6 +121,10 @@ async def _make(job: LockJob, spec: Spec, upgrades: Upgrades, session: Session, 
     except UnknownPackageError:
         raise
     except NoSolutionError as failed:
+        from envsolver.app.fixing import find_fixes
+        from envsolver.app.frozenfiles import frozen_files
+        from envsolver.app.proposals import Hints
+
         error = await _explained(failed, spec, upgrades, old, trials)
         progress.stage("looking for fixes")
         with job.stopwatch.stage("fixes"):

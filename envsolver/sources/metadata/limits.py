@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
-    "HEAD",
+    "HEADS",
     "MAX_DIRECTORY",
     "MAX_MEMBERS",
     "MAX_METADATA",
@@ -13,8 +13,8 @@ __all__ = [
     "TAIL",
 ]
 
-HEAD = 256 * 1024
-"""Bytes of a large sdist's beginning that the first request asks for; each further one asks for four times as many.
+HEADS = (256 * 1024, 1024 * 1024, 4 * 1024 * 1024)
+"""Bytes of a large sdist's beginning that one request after the other asks for, before the rest is streamed.
 
 A body that is left early has more under way than was read: with the sdists of deepspeed, horovod, fairscale and pyspark
 10 to 25 MB of a cold run.

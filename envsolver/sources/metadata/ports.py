@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
@@ -38,7 +39,7 @@ class Http(Protocol):
         """Fetch bytes ``start`` to ``end`` (inclusive); the last ``end`` bytes if ``start`` is None."""
         ...
 
-    def stream(self, url: str) -> AbstractAsyncContextManager[Stream]:
+    def stream(self, url: str, *, headers: Mapping[str, str] | None = None) -> AbstractAsyncContextManager[Stream]:
         """Fetch piece by piece; may be left before the end."""
         ...
 

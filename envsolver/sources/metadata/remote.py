@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, NoReturn, Protocol
 
 from envsolver.model.candidate import DIRECT_INDEX
 from envsolver.model.errors import MetadataUnusableError, NetworkError
-from envsolver.sources.metadata.limits import HEAD, MAX_DIRECTORY, MAX_WHOLE_FILE, TAIL
+from envsolver.sources.metadata.limits import HEADS, MAX_DIRECTORY, MAX_WHOLE_FILE, TAIL
 from envsolver.sources.metadata.zipdir import MAX_END, ArchiveError, find_directory, find_members, read_member
 from envsolver.sources.urls import redact
 
@@ -95,15 +95,15 @@ async def open_bytes(http: Http, file: File) -> AsyncIterator[ByteSource]:
 
 
 async def from_the_start(http: Http, file: File) -> AsyncGenerator[bytes, None]:
-    """Yield a file's bytes for one who may stop early: in ranges that grow, where its size is known, else as they come.
+    """Yield a file's bytes for one who may stop early: a few growing ranges, where its size is known, then the rest.
 
     Raises:
         MetadataUnusableError: it is gone.
         NetworkError: the server did not answer, or has another file than the index says.
     """
-    at, length = 0, HEAD
-    while file.size and at < file.size and file.size > HEAD:
-        reply = await http.get_range(file.url, at, min(at + length, file.size) - 1)
+    at = 0
+    for length in HEADS if file.size and file.size > HEADS[0] and not file.url.startswith("file:") else ():
+        reply = await http.get_range(file.url, at, min(at + length, file.size or 0) - 1)
         if reply.status != 206:
             if at or reply.status not in _NO_RANGES:
                 refuse_status(file, reply.status)
@@ -114,11 +114,11 @@ async def from_the_start(http: Http, file: File) -> AsyncGenerator[bytes, None]:
         if start != at:
             raise NetworkError(f"{redact(file.url)}: the server sent another range than it was asked for")
         yield reply.body
-        at, length = at + len(reply.body), 4 * length
-    if at:
-        return
-    async with http.stream(file.url) as stream:
-        if stream.status != 200:
+        at += len(reply.body)
+        if at == file.size:
+            return
+    async with http.stream(file.url, headers={"Range": f"bytes={at}-"} if at else None) as stream:
+        if stream.status != (206 if at else 200):
             refuse_status(file, stream.status)
         async for chunk in stream.chunks:
             yield chunk
