@@ -149,7 +149,7 @@ def test_what_cannot_be_tried_offline_is_not_suggested(
         return Found(())
 
     with monkeypatch.context() as patch:
-        patch.setattr("envsolver.app.relocking.find_fixes", none)
+        patch.setattr("envsolver.app.fixing.find_fixes", none)
         cli("lock", "a")
     server.stop()
     done = cli("lock", "a", "--offline")
