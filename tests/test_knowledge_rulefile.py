@@ -19,6 +19,7 @@ from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import SpecError
 from envsolver.model.origin import Origin
 from envsolver.model.target import Target
+from tests.support.rule_data import effects_of
 
 TARGET = Target(platform="linux-64", python="3.11.18")
 
@@ -218,10 +219,10 @@ def test_all_problems_of_all_files_are_told_at_once() -> None:
 def test_a_projects_rules_stand_beside_the_shipped_ones() -> None:
     book = load_rulebook([("rules/ours.toml", MINIMAL)])
     name = normalize_name("our-loader")
-    assert [(one.id, effect) for one, effect in book.effects(name, "2.5", TARGET)] == [
+    assert [(one.id, effect) for one, effect in effects_of(book, name, "2.5", TARGET)] == [
         ("OUR-LOADER-NUMPY2", Constrains(normalize_name("numpy"), "<2"))
     ]
-    assert book.effects(name, "3.0", TARGET) == ()
+    assert effects_of(book, name, "3.0", TARGET) == ()
     assert len(book.rules) == len(load_rulebook().rules) + 1
     assert [one.id for one in book.rules] == sorted(one.id for one in book.rules)
 
@@ -239,7 +240,7 @@ def test_a_projects_rule_cannot_take_the_name_of_another() -> None:
 def test_an_ignored_rule_has_no_effect_and_is_remembered() -> None:
     name = normalize_name("torch")
     book = load_rulebook((), {"TORCH-NUMPY2": "we convert no arrays"})
-    assert "TORCH-NUMPY2" not in {one.id for one, _ in book.effects(name, "1.12.1", TARGET)}
+    assert "TORCH-NUMPY2" not in {one.id for one, _ in effects_of(book, name, "1.12.1", TARGET)}
     assert book.rule("TORCH-NUMPY2") is None
     assert book.ignored["TORCH-NUMPY2"].reason == "we convert no arrays"
     assert book.ignored["TORCH-NUMPY2"].rule.title

@@ -30,7 +30,16 @@ from envsolver.knowledge.schema import rules_schema
 from envsolver.knowledge.version import knowledge_version
 from envsolver.model.candidate import normalize_name
 from envsolver.model.target import LATEST_PATCH, Target
-from tests.support.rule_data import declared, expected, holds_on, packages, releases, requires_python, specifier_of
+from tests.support.rule_data import (
+    declared,
+    effects_of,
+    expected,
+    holds_on,
+    packages,
+    releases,
+    requires_python,
+    specifier_of,
+)
 
 if TYPE_CHECKING:
     from envsolver.knowledge.rules import (
@@ -197,7 +206,7 @@ def test_recorded_releases_ascend() -> None:
     ],
 )
 def test_known_breakages_are_known(name: str, version: str, rule: str, effect: object) -> None:
-    found = [(one.id, what) for one, what in BOOK.effects(normalize_name(name), version, LINUX_38)]
+    found = [(one.id, what) for one, what in effects_of(BOOK, normalize_name(name), version, LINUX_38)]
     assert rule in {one for one, _ in found}
     if effect is not None:
         assert (rule, effect) in found
@@ -206,21 +215,21 @@ def test_known_breakages_are_known(name: str, version: str, rule: str, effect: o
 def test_a_rule_for_newer_pythons_leaves_older_ones_alone() -> None:
     name = normalize_name("tensorboard")
     newer = Target(platform="linux-64", python="3.13.18")
-    assert "TENSORBOARD-PYTHON313" in {rule.id for rule, _ in BOOK.effects(name, "2.19.0", newer)}
-    assert "TENSORBOARD-PYTHON313" not in {rule.id for rule, _ in BOOK.effects(name, "2.19.0", LINUX_38)}
-    assert "TENSORBOARD-PYTHON313" not in {rule.id for rule, _ in BOOK.effects(name, "2.20.0", newer)}
+    assert "TENSORBOARD-PYTHON313" in {rule.id for rule, _ in effects_of(BOOK, name, "2.19.0", newer)}
+    assert "TENSORBOARD-PYTHON313" not in {rule.id for rule, _ in effects_of(BOOK, name, "2.19.0", LINUX_38)}
+    assert "TENSORBOARD-PYTHON313" not in {rule.id for rule, _ in effects_of(BOOK, name, "2.20.0", newer)}
 
 
 def test_findings_change_nothing_and_are_asked_for_apart() -> None:
     name = normalize_name("torch")
     assert "TORCH26-WEIGHTS-ONLY" in {rule.id for rule in BOOK.findings(name, "2.6.0", LINUX_38)}
-    assert "TORCH26-WEIGHTS-ONLY" not in {rule.id for rule, _ in BOOK.effects(name, "2.6.0", LINUX_38)}
+    assert "TORCH26-WEIGHTS-ONLY" not in {rule.id for rule, _ in effects_of(BOOK, name, "2.6.0", LINUX_38)}
     assert "TORCH26-WEIGHTS-ONLY" not in {rule.id for rule in BOOK.findings(name, "2.5.1", LINUX_38)}
 
 
 def test_what_no_rule_is_about_has_no_effects() -> None:
     assert BOOK.for_package(normalize_name("no-such-project")) == ()
-    assert BOOK.effects(normalize_name("no-such-project"), "1.0", LINUX_38) == ()
+    assert effects_of(BOOK, normalize_name("no-such-project"), "1.0", LINUX_38) == ()
     assert RuleBook(()).for_package(normalize_name("torch")) == ()
 
 

@@ -18,12 +18,11 @@ from typing import TYPE_CHECKING, Literal
 
 from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import Problem, SpecError
+from envsolver.model.pep440 import parse_specifier
 from envsolver.model.wording import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-
-    from packaging.specifiers import SpecifierSet
 
     from envsolver.model.candidate import Name
     from envsolver.model.origin import Origin
@@ -234,16 +233,6 @@ class RuleBook:
         """Return the rules that are about some versions of a package, ordered by id."""
         return self._by_package.get(name, ())
 
-    def effects(self, name: Name, version: str, target: Target) -> tuple[tuple[Rule, Effect], ...]:
-        """Return what choosing a version entails on a target, findings left out, each with its rule."""
-        return tuple(
-            (rule, effect)
-            for rule in self.for_package(name)
-            if rule.applies(name, version, target)
-            for effect in rule.effects_on(name)
-            if not isinstance(effect, Finding)
-        )
-
     def findings(self, name: Name, version: str, target: Target) -> tuple[Rule, ...]:
         """Return the rules that say something of a version which no choice of versions can mend."""
         return tuple(
@@ -335,13 +324,6 @@ def _shipped_rules() -> tuple[Rule, ...]:
     )
 
 
-@lru_cache(maxsize=1024)
-def _specifiers(text: str) -> SpecifierSet:
-    from packaging.specifiers import SpecifierSet
-
-    return SpecifierSet(text)
-
-
 @lru_cache(maxsize=65536)
 def admits(specifier: str, version: str) -> bool:
     """Whether a specifier admits a version, pre-releases included; the local part of the version is not looked at.
@@ -350,4 +332,4 @@ def admits(specifier: str, version: str) -> bool:
         packaging.specifiers.InvalidSpecifier: it is none.
         packaging.version.InvalidVersion: it is none.
     """
-    return not specifier or _specifiers(specifier).contains(version.partition("+")[0], prereleases=True)
+    return not specifier or parse_specifier(specifier).contains(version.partition("+")[0], prereleases=True)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, Protocol
+
+from envsolver.model.pep440 import parse_specifier
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from packaging.specifiers import SpecifierSet
-
     from envsolver.model.candidate import Name
     from envsolver.model.target import Target
 
-__all__ = ["NoRules", "RuleEffect", "RuleEffectKind", "Rules", "Ruling", "effects_on", "parse_specifier"]
+__all__ = ["NoRules", "RuleEffect", "RuleEffectKind", "Rules", "Ruling", "effects_on"]
 
 RuleEffectKind = Literal["constrains", "excludes", "requires", "replaces", "unusable"]
 
@@ -78,15 +77,3 @@ class NoRules:
 def effects_on(rules: Rules, name: Name, version: str, target: Target) -> tuple[RuleEffect, ...]:
     """Return what rules say of one version, in their order."""
     return tuple(ruling.effect for ruling in rules.rulings(name, target) if ruling.concerns(version))
-
-
-@lru_cache(maxsize=4096)
-def parse_specifier(text: str) -> SpecifierSet:
-    """Parse a specifier of PEP 440.
-
-    Raises:
-        packaging.specifiers.InvalidSpecifier: it is none.
-    """
-    from packaging.specifiers import SpecifierSet
-
-    return SpecifierSet(text)

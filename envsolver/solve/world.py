@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from envsolver.model.candidate import Metadata, conda_name
-from envsolver.model.rule import parse_specifier
+from envsolver.model.pep440 import parse_specifier
 from envsolver.solve.clauses import Asked, Clause, Condition
 from envsolver.solve.conda import CondaWorld, package_of
 from envsolver.solve.gpu import VARIANT, Gpu, is_gpu_package

@@ -22,7 +22,7 @@ from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import SpecError
 from envsolver.model.rule import RuleEffect, Ruling, effects_on
 from envsolver.model.target import KNOWN_PLATFORMS, LATEST_PATCH, Target
-from tests.support.rule_data import releases
+from tests.support.rule_data import effects_of, releases
 
 if TYPE_CHECKING:
     from envsolver.knowledge.rules import Rule
@@ -61,8 +61,8 @@ def test_a_condition_is_the_specifier_on_the_public_version(specifier: str, vers
 def test_effects_are_those_of_the_rules_that_apply(release: tuple[str, str], target: Target, local: str) -> None:
     name, version = normalize_name(release[0]), release[1]
     local = "" if "+" in version else local
-    found = BOOK.effects(name, version + local, target)
-    assert found == BOOK.effects(name, version, target)
+    found = effects_of(BOOK, name, version + local, target)
+    assert found == effects_of(BOOK, name, version, target)
     assert [rule.id for rule, _ in found] == sorted(rule.id for rule, _ in found)
     for rule, effect in found:
         assert rule.applies(name, version, target)
@@ -81,7 +81,7 @@ def test_a_ruling_concerns_the_builds_of_its_versions(specifier: str, version: s
 def test_the_solver_is_told_what_the_book_says(release: tuple[str, str], target: Target) -> None:
     name, version = normalize_name(release[0]), release[1]
     told = [effect.rule for effect in effects_on(SolverRules(BOOK), name, version, target)]
-    binding = [rule for rule, _ in BOOK.effects(name, version, target)]
+    binding = [rule for rule, _ in effects_of(BOOK, name, version, target)]
     assert told == [rule.id for rule in binding if rule.hard or rule.severity not in MERELY_TOLD]
 
 
@@ -89,8 +89,8 @@ def test_the_solver_is_told_what_the_book_says(release: tuple[str, str], target:
 def test_an_ignored_rule_is_all_that_is_missing(ignored: str, release: tuple[str, str], target: Target) -> None:
     name, version = normalize_name(release[0]), release[1]
     without = load_rulebook((), {ignored: "for this test"})
-    assert without.effects(name, version, target) == tuple(
-        (rule, effect) for rule, effect in BOOK.effects(name, version, target) if rule.id != ignored
+    assert effects_of(without, name, version, target) == tuple(
+        (rule, effect) for rule, effect in effects_of(BOOK, name, version, target) if rule.id != ignored
     )
 
 

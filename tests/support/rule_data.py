@@ -13,7 +13,11 @@ from packaging.markers import Marker
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from envsolver.knowledge.rules import Finding
+
 if TYPE_CHECKING:
+    from envsolver.knowledge.rules import Effect, Rule, RuleBook
+    from envsolver.model.candidate import Name
     from envsolver.model.target import Target
 
 FOLDER = Path(__file__).resolve().parent.parent / "data" / "rules"
@@ -92,3 +96,14 @@ def expected() -> dict[str, dict[str, dict[str, Any]]]:
     return {
         row["id"]: {match["project"]: match for match in row.get("matches", ())} for row in _load("matches")["rule"]
     }
+
+
+def effects_of(book: RuleBook, name: Name, version: str, target: Target) -> tuple[tuple[Rule, Effect], ...]:
+    """Return what choosing a version entails on a target, findings left out, each with its rule."""
+    return tuple(
+        (rule, effect)
+        for rule in book.for_package(name)
+        if rule.applies(name, version, target)
+        for effect in rule.effects_on(name)
+        if not isinstance(effect, Finding)
+    )
