@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
+from envsolver.cli.main import run
 
-from envsolver.cli.main import main
-
-sys.exit(main())
+run()

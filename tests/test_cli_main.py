@@ -70,6 +70,16 @@ def test_start_up_imports_nothing_heavy() -> None:
     assert not loaded_by("from envsolver.cli.main import main\nmain(['--help'])") & HEAVY
 
 
+@pytest.mark.parametrize("solved", [True, False])
+def test_a_process_that_has_solved_ends_without_shutting_the_interpreter_down(solved: bool) -> None:
+    # rattler's threads would at times abort it.
+    code = "import atexit, sys\natexit.register(print, 'shut down')\n"
+    code += "sys.modules['rattler'] = sys\n" if solved else ""
+    code += "from envsolver.cli.main import run\nsys.argv[1:] = ['--version']\nrun()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [f"envsolver {__version__}", *([] if solved else ["shut down"])]
+
+
 def test_version(cli: CommandLine) -> None:
     done = cli("--version")
     assert (done.status, done.out, done.err) == (0, f"envsolver {__version__}\n", "")

@@ -116,7 +116,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
     assert members - {name for name in members if name.startswith(information)} == code
     assert "envsolver/py.typed" in code
     assert f"{information}/licenses/LICENSE" in members
-    assert "envsolver = envsolver.cli.main:main" in entry_points
+    assert "envsolver = envsolver.cli.main:run" in entry_points
     assert metadata["Version"] == envsolver.__version__
     assert metadata["Description-Content-Type"] == "text/markdown"
     assert not [line for line in metadata.get_all("Requires-Dist", []) if line.startswith(("pytest", "nox", "uv"))]

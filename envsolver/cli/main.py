@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from envsolver.cli.streams import drop, secure_streams, write_error
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from envsolver.cli.ui import Ui
 
-__all__ = ["main"]
+__all__ = ["main", "run"]
 
 EXIT_FILE = 4
 EXIT_DEFECT = 4
@@ -56,6 +56,23 @@ def main(argv: Sequence[str] | None = None) -> int:
             write_error(f"error: standard output cannot be written: {reason}\n")
         return status or EXIT_FILE
     return status
+
+
+def run() -> NoReturn:
+    """Run ``envsolver`` as a process, and end it.
+
+    rattler's threads may still be letting go of Python when a command is done. An interpreter that is shut down
+    meanwhile aborts (about one run in thirty that does nothing after it has solved): so it is not shut down.
+    """
+    status = main()
+    if "rattler" in sys.modules:
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except (OSError, ValueError):  # main has said what there is to say of the output
+                drop(stream)
+        os._exit(status)
+    sys.exit(status)
 
 
 def _nothing_to_do(args: list[str]) -> bool:
@@ -159,4 +176,4 @@ def _report(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

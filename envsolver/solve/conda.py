@@ -123,7 +123,7 @@ class _Channel:
 
     by_name: dict[tuple[str, str], list[RepoDataRecord]] = field(default_factory=dict)
     hidden: set[str] = field(default_factory=set)
-    """Packages that an earlier channel has, where that settles where they come from."""
+    """Packages that come from another channel: from an earlier one that has them, or from that which the spec names."""
 
     async def fetch_package_records(self, platform: Subdir, name: PackageName) -> list[RepoDataRecord]:
         """Serve the records of one package."""
@@ -150,7 +150,7 @@ class CondaWorld:
         self._linked_projects: set[Name] = set()
         self._loading = asyncio.Lock()
         self._asked: set[str] = set()
-        self._bound = {package_of(one.text) for one in needs.spec.requirements if _names_a_channel(one.text)}
+        self._bound = _bound(one.text for one in needs.spec.requirements)
         self._seen: set[tuple[int, str, str]] = set()
         self._parsed: dict[str, str | None] = {}
         self._pythons: dict[str, bool] = {}
@@ -207,13 +207,14 @@ class CondaWorld:
             for record in records:
                 if self._take_in(number, record):
                     required |= {self._named(text) or "" for text in record.depends}
-        if self.strict:
-            # rattler judges by the records that it gets; those that nothing could choose are not among them.
-            before: set[str] = set()
-            for channel in self.channels:
-                there = {name for _, name in channel.by_name}
-                channel.hidden = (there & before) - self._bound
-                before |= there
+        before: set[str] = set()
+        for channel, spec in zip(self.channels, self.needs.spec.channels, strict=False):
+            there = {name for _, name in channel.by_name}
+            channel.hidden = {name for name, urls in self._bound.items() if urls != {spec.url}}
+            if self.strict:
+                # rattler judges by the records that it gets; those that nothing could choose are not among them.
+                channel.hidden |= (there & before) - self._bound.keys()
+            before |= there
         return {name for name in required if name and not name.startswith("__")}
 
     async def provide(self, name: Name, page: Page | None) -> Page | None:
@@ -423,8 +424,16 @@ def conda_packages(
     return packages
 
 
-def _names_a_channel(spec: str) -> bool:
-    return MatchSpec(spec).channel is not None
+def _bound(specs: Iterable[str]) -> dict[str, set[str]]:
+    """Return package → URLs of the channels that match specs name for it.
+
+    rattler looks at the channel of a match spec only where a user asks for it, not where a record does.
+    """
+    bound: dict[str, set[str]] = {}
+    for spec in map(MatchSpec, specs):
+        if spec.channel is not None and spec.name is not None:
+            bound.setdefault(spec.name.normalized, set()).add(spec.channel.base_url.rstrip("/"))
+    return bound
 
 
 def _project_version(version: str) -> str | None:

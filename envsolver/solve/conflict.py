@@ -89,8 +89,6 @@ class Question:
         self._clauses = tuple(clauses)
         self._refinement = refinement
         self._read = 0
-        self.failure = ""
-        """What rattler said of the last subset without a solution."""
         self._prepare()
 
     def _prepare(self) -> None:
@@ -157,7 +155,25 @@ class Question:
         unknown = [lower for lower in below if (name, lower) not in self._world.known]
         return [(name, position), *((name, lower) for lower in unknown[: more - 1])]
 
+    async def refusal(self, clauses: Sequence[Clause]) -> str:
+        """Return what rattler says of clauses of conda that have no solution."""
+        conda = [spec for clause, spec in self._world.conda_clauses() if clause in clauses]
+        return await self._records(clauses).refusal(conda)
+
     async def _solve(self, clauses: Sequence[Clause]) -> dict[str, int] | None:
+        world, included = self._world, set(clauses)
+        specs = [
+            spec
+            for clause in clauses
+            if clause.kind == "requirement" and clause.asked
+            for spec in world.specs(clause.asked.declared)
+        ]
+        specs += [spec for clause, spec in world.gpu_specs() if clause in included]
+        conda = [spec for clause, spec in world.conda_clauses() if clause in included]
+        return await self._records(clauses).solve(specs, conda)
+
+    def _records(self, clauses: Sequence[Clause]) -> Sat:
+        """Return the records of these clauses."""
         world, included = self._world, set(clauses)
         limits: dict[Name, list[Clause]] = {}
         for clause in clauses:
@@ -173,17 +189,7 @@ class Question:
                 sat.put(records)
         for records in world.other_records(included.__contains__):
             sat.put(records)
-        specs = [
-            spec
-            for clause in clauses
-            if clause.kind == "requirement" and clause.asked
-            for spec in world.specs(clause.asked.declared)
-        ]
-        specs += [spec for clause, spec in world.gpu_specs() if clause in included]
-        conda = [spec for clause, spec in world.conda_clauses() if clause in included]
-        answer = await sat.solve(specs, conda)
-        self.failure = sat.failure
-        return answer
+        return sat
 
 
 def declared_in(world: World, clause: Clause) -> list[Declared]:

@@ -159,9 +159,7 @@ async def _conda_notes(world: World, core: Sequence[Clause]) -> list[Reason]:
         return []
     lines = []
     if len(asked) == len(core):
-        question = Question(world, core)
-        await question.solvable(core)
-        lines += conda.told(question.failure)
+        lines += conda.told(await Question(world, core).refusal(core))
     projects = {clause.required for clause in core} | {clause.requirer for clause in core if clause.requirer}
     provided = {name: conda.packages_for(name) for name in sorted(projects)}
     lines += [f"{' and '.join(found)} of conda provides {name}" for name, found in provided.items() if found]

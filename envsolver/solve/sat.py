@@ -29,6 +29,10 @@ _OWN: Final = "x_pypi_x_"
 """Before the names of our own records where those of conda stand beside them. No package of conda is called so."""
 
 
+_QUESTION: Final = "x_question_x"
+"""The record that needs all that is asked for. No project has underscores in its normalized name."""
+
+
 def own_name(name: str) -> str:
     """Return the name of one of our own records where those of conda stand beside them."""
     return f"{_OWN}{name}"
@@ -72,13 +76,11 @@ class Sat:
         self._records: dict[str, list[RepoDataRecord]] = {}
         self._checked: set[str] = set()
         self.solves = 0
-        self.failure = ""
-        """What rattler said of the last problem without a solution."""
 
     @property
     def size(self) -> int:
-        """The number of records."""
-        return sum(len(records) for records in self._records.values())
+        """The number of records, that of the question left aside."""
+        return sum(len(records) for name, records in self._made.items() if name != _QUESTION)
 
     def put(self, records: Records) -> None:
         """Set the records of a package.
@@ -113,23 +115,30 @@ class Sat:
         """
         self._check(specs)
         self.solves += 1
-        wanted = [MatchSpec(spec) for spec in conda]
-        wanted += [MatchSpec(f"{self._prefix}{spec}", strict=True) for spec in specs]
-        try:
-            solution = await self._solve(wanted)
-        except SolverError as error:
-            if str(error).startswith("Cannot solve the request"):
-                self.failure = str(error)
-                return None
-            raise
+        # resolvo takes the first only if all that it needs can be had; the second needs nothing. So no problem is ever
+        # without a solution: of those that are, it writes a text, and where packages need each other in a circle it
+        # writes without an end, until the memory is full (resolvo 0.10, ``DisplayUnsat::fmt_graph``).
+        of_conda = tuple(spec.partition("::")[2] or spec for spec in conda)  # their channels are seen to by the records
+        self.put(Records(_QUESTION, {1: Needs(tuple(specs), conda=of_conda), 0: Needs()}))
+        solution = await self._solve([MatchSpec(f"{self._prefix}{_QUESTION}", strict=True)])
         answer = Answer(
             (record.name.normalized.removeprefix(self._prefix), int(str(record.version)))
             for record in solution
             if record.name.normalized.startswith(self._prefix)
         )
+        if not answer.pop(_QUESTION):
+            return None
         if self._prefix:
             answer.conda = tuple(r for r in solution if not r.name.normalized.startswith(self._prefix))
         return answer
+
+    async def refusal(self, conda: Sequence[str]) -> str:
+        """Return what rattler says of packages of conda that cannot be together, "" if they can."""
+        try:
+            await self._solve([MatchSpec(spec) for spec in conda])
+        except SolverError as error:
+            return str(error)
+        return ""
 
     async def _solve(self, wanted: list[MatchSpec]) -> list[RepoDataRecord]:
         if self._conda is None:

@@ -199,3 +199,17 @@ def reduced(universe: Universe, spec_lines: set[str], edges: AbstractSet[tuple[s
         tuple(text for text in universe.roots if text in spec_lines),
         tuple(text for text in universe.constraints if text in spec_lines),
     )
+
+
+def test_packages_that_need_each_other_in_a_circle_can_be_without_a_solution() -> None:
+    # resolvo writes of such a problem without an end: it must not come to be asked for a text.
+    declared = {
+        ("a", "1"): (),
+        ("a", "2"): ("b",),
+        ("a", "3"): ("b", "c<=1"),
+        ("b", "1"): ("a!=2", "c>=2"),
+        ("c", "1"): (),
+        ("c", "2"): (),
+    }
+    assert solve(Universe(declared, ("a",), ("b<=1",))) == {"a": "1"}
+    assert solve(Universe(declared, ("a>1",), ("b<=1",))) is None
