@@ -39,9 +39,6 @@ _LOCAL = "conda"
 
 _UNUSABLE = "builds have to fit python, gpu and platform of the spec"
 
-_FEW_LINES = 12
-"""Of rattler's explanation: it has a line for each group of builds."""
-
 _SHIM_SHAPE = Shape(kind="wheel", tags="py3-none-any", requires_python="", yanked=False)
 
 
@@ -187,7 +184,7 @@ class CondaWorld:
         await self.load(["python"])
         wanted = [package_of(text) for _, text in self.requirements()]
         await self.load(wanted)
-        return [name for name in dict.fromkeys(wanted) if not any(self._records(name))]
+        return [name for name in dict.fromkeys(wanted) if not any(self.records_of(name))]
 
     async def load(self, names: Iterable[str]) -> None:
         """Load the records of some packages, and of all that these can lead to."""
@@ -223,7 +220,7 @@ class CondaWorld:
         await self.load(packages)
         found: dict[str, tuple[Shim, int | None]] = {}
         for number, package in enumerate(packages):
-            records = list(self._records(package))
+            records = list(self.records_of(package))
             if not any(text.split(" ", 1)[0] == "python" for one in records for text in one.depends):
                 # Without Python in any build it is another thing of the same name.
                 continue
@@ -276,7 +273,7 @@ class CondaWorld:
     def link(self, name: Name) -> None:
         """Make each record that provides a project require its shim, which carries what rules say of the version."""
         for package in self._provided_by.get(name, ()):
-            for record in self._records(package):
+            for record in self.records_of(package):
                 if record.file_name not in self._linked and _project_version(str(record.version)) is not None:
                     self._linked.add(record.file_name)
                     record.depends = [*record.depends, f"{own_name(name)} *"]
@@ -295,12 +292,11 @@ class CondaWorld:
         """Return the packages that provide a project under another name than its own."""
         return tuple(package for package in self._provided_by.get(name, ()) if package != name)
 
-    def told(self, failure: str) -> list[str]:
-        """Return what rattler says of a problem of conda's alone, without what is our own in it."""
-        lines = failure.partition(": ")[2].splitlines()
-        return [line for line in lines if line.strip(" │") and own_name("") not in line][:_FEW_LINES]
+    def is_own(self, name: str) -> bool:
+        """Say whether a package is one of our own records, not of conda."""
+        return name.startswith(own_name(""))
 
-    def _records(self, name: str) -> Iterable[RepoDataRecord]:
+    def records_of(self, name: str) -> Iterable[RepoDataRecord]:
         """Yield the usable records of a package, those that the priority of channels rules out left aside."""
         for channel in self.channels:
             if name not in channel.hidden:
@@ -324,32 +320,38 @@ class CondaWorld:
         self._seen.add(key)
         name = record.name.normalized
         listed = self.channels[number].by_name.setdefault((str(record.subdir), name), [])
-        if not self._is_usable(name, record):
+        if (why := self.why_broken(record)) is not None:
+            self.left_out[record.file_name] = why
+            return False
+        if self.why_unfit(name, record) is not None:
             return False
         self._files[record.file_name] = record
         listed.append(record)
         return True
 
-    def _is_usable(self, name: str, record: RepoDataRecord) -> bool:
+    def why_broken(self, record: RepoDataRecord) -> str | None:
+        """Return why nobody can use a record, None if somebody can."""
         if str(record.subdir) not in self.subdirs:
-            self.left_out[record.file_name] = f"it is for {record.subdir}"
-            return False
+            return f"it is for {record.subdir}"
         if record.sha256 is None and record.md5 is None:
-            self.left_out[record.file_name] = "its channel gives no digest of it"
-            return False
-        as_of = self.needs.as_of
-        if as_of is not None and record.timestamp is not None and record.timestamp.timestamp() >= as_of:
-            return False
+            return "its channel gives no digest of it"
         for text in (*record.depends, *record.constrains):
             # rattler drops a record with such a string and says nothing.
             if self._named(text) is None:
-                self.left_out[record.file_name] = f"it requires {text!r}, which is no match spec"
-                return False
+                return f"it requires {text!r}, which is no match spec"
+        return None
+
+    def why_unfit(self, name: str, record: RepoDataRecord) -> str | None:
+        """Return why a record is not for this spec, None if it is."""
+        as_of = self.needs.as_of
+        if as_of is not None and record.timestamp is not None and record.timestamp.timestamp() >= as_of:
+            return "as-of is before it"
         if name == "python":
-            return MatchSpec(self.python).matches(record)
+            return None if MatchSpec(self.python).matches(record) else f"the spec asks for {self.python}"
         if not fits_gpu(name, str(record.version), str(record.build), self.needs.gpu):
-            return False
-        return all(self._admits_python(text) for text in record.depends if text.startswith("python"))
+            return "it is built for other nodes than gpu says"
+        unmet = (text for text in record.depends if text.startswith("python") and not self._admits_python(text))
+        return next((f"it requires {text}" for text in unmet), None)
 
     def _admits_python(self, text: str) -> bool:
         """Say whether a record that requires this of Python could ever be chosen: most of a channel could not."""
@@ -357,7 +359,7 @@ class CondaWorld:
             return True
         if text not in self._pythons:
             spec = MatchSpec(text)
-            self._pythons[text] = any(spec.matches(python) for python in self._records("python"))
+            self._pythons[text] = any(spec.matches(python) for python in self.records_of("python"))
         return self._pythons[text]
 
 

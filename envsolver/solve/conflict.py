@@ -7,7 +7,7 @@ not known yet is read, as far as the clauses in question speak of it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from envsolver.model.errors import EnvsolverError
 from envsolver.solve.clauses import Clause
@@ -39,13 +39,25 @@ async def minimal_conflict(refinement: Refinement) -> list[Clause]:
     return sorted(core, key=clauses.index)
 
 
-async def quick_explain(question: Question, background: list[Clause], clauses: list[Clause]) -> list[Clause]:
+_C = TypeVar("_C")
+_C_contra = TypeVar("_C_contra", contravariant=True)
+
+
+class Solvable(Protocol[_C_contra]):
+    """A question about reasons of some kind."""
+
+    async def solvable(self, clauses: Sequence[_C_contra]) -> bool:
+        """Say whether these alone have a solution."""
+        ...
+
+
+async def quick_explain(question: Solvable[_C], background: list[_C], clauses: list[_C]) -> list[_C]:
     """Return a minimal subset of ``clauses`` that has no solution together with ``background``.
 
     The two together must have none, the background alone must have one.
     """
 
-    async def search(kept: list[Clause], added: list[Clause], rest: list[Clause]) -> list[Clause]:
+    async def search(kept: list[_C], added: list[_C], rest: list[_C]) -> list[_C]:
         if added and not await question.solvable(kept):
             return []
         if len(rest) == 1:
@@ -154,11 +166,6 @@ class Question:
         below = [lower for lower in table.descending() if table.rank_of[lower] < table.rank_of[position]]
         unknown = [lower for lower in below if (name, lower) not in self._world.known]
         return [(name, position), *((name, lower) for lower in unknown[: more - 1])]
-
-    async def refusal(self, clauses: Sequence[Clause]) -> str:
-        """Return what rattler says of clauses of conda that have no solution."""
-        conda = [spec for clause, spec in self._world.conda_clauses() if clause in clauses]
-        return await self._records(clauses).refusal(conda)
 
     async def _solve(self, clauses: Sequence[Clause]) -> dict[str, int] | None:
         world, included = self._world, set(clauses)

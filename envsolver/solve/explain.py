@@ -12,7 +12,8 @@ from envsolver.knowledge.variants import Variant
 from envsolver.model.candidate import CONDA_PREFIX, DEFAULT_INDEX, is_conda
 from envsolver.model.conflict import Reason
 from envsolver.model.errors import NoSolutionError
-from envsolver.solve.conflict import Question, declared_in, minimal_conflict
+from envsolver.solve.condaexplain import explain_conda
+from envsolver.solve.conflict import declared_in, minimal_conflict
 from envsolver.solve.gpu import MAJOR, VARIANT, is_gpu_package
 from envsolver.solve.intervals import each, intersect
 from envsolver.solve.requirements import parse
@@ -159,7 +160,7 @@ async def _conda_notes(world: World, core: Sequence[Clause]) -> list[Reason]:
         return []
     lines = []
     if len(asked) == len(core):
-        lines += conda.told(await Question(world, core).refusal(core))
+        lines += await explain_conda(conda, [spec for clause, spec in world.conda_clauses() if clause in core])
     projects = {clause.required for clause in core} | {clause.requirer for clause in core if clause.requirer}
     provided = {name: conda.packages_for(name) for name in sorted(projects)}
     lines += [f"{' and '.join(found)} of conda provides {name}" for name, found in provided.items() if found]

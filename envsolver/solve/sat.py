@@ -11,7 +11,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rattler import BuildString, ChannelPriority, Gateway, MatchSpec, PackageRecord, RepoDataRecord, solve
-from rattler.exceptions import SolverError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -131,14 +130,6 @@ class Sat:
         if self._prefix:
             answer.conda = tuple(r for r in solution if not r.name.normalized.startswith(self._prefix))
         return answer
-
-    async def refusal(self, conda: Sequence[str]) -> str:
-        """Return what rattler says of packages of conda that cannot be together, "" if they can."""
-        try:
-            await self._solve([MatchSpec(spec) for spec in conda])
-        except SolverError as error:
-            return str(error)
-        return ""
 
     async def _solve(self, wanted: list[MatchSpec]) -> list[RepoDataRecord]:
         if self._conda is None:

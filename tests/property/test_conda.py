@@ -10,62 +10,23 @@ from typing import TYPE_CHECKING
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
-from rattler import BuildString, PackageRecord, RepoDataRecord
 
-from envsolver.model.candidate import File, conda_name, is_conda
+from envsolver.model.candidate import is_conda
 from envsolver.model.errors import NoSolutionError
 from envsolver.model.origin import Origin
 from envsolver.model.spec import CondaSpec, SpecRequirement
 from envsolver.solve.conda import CondaNeeds
 from envsolver.solve.resolve import resolve
 from tests.support.memory import MemorySource, problem, requirements
+from tests.support.records import MemoryRecords
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from rattler.platform import SubdirLiteral
-
 PROJECTS = ["a", "b", "c"]
 """Names that both worlds have."""
 TOOLS = ["x", "y"]
 """Names that conda alone has, without Python."""
 VERSIONS = ["1.0", "2.0"]
-
-
-class MemoryRecords:
-    """Records of one channel."""
-
-    subdirs: tuple[SubdirLiteral, ...] = ("linux-64", "noarch")
-
-    def __init__(self) -> None:
-        self.records: list[RepoDataRecord] = []
-
-    def add(self, name: str, version: str, depends: Sequence[str]) -> None:
-        record = PackageRecord(
-            name, version, BuildString("0"), 0, "linux-64", depends=list(depends), sha256=bytes(32), md5=bytes(16)
-        )
-        filename = f"{name}-{version}-0.conda"
-        self.records.append(
-            RepoDataRecord(record, filename, f"https://c.invalid/linux-64/{filename}", "https://c.invalid/")
-        )
-
-    async def load(self, names: Sequence[str]) -> list[list[RepoDataRecord]]:
-        return [self.records]
-
-    def file(self, record: RepoDataRecord) -> File:
-        return File(
-            name=conda_name(record.name.normalized),
-            version=str(record.version),
-            kind="conda",
-            filename=record.file_name,
-            index="conda:c",
-            url=record.url,
-            sha256="0" * 64,
-            subdir="linux-64",
-        )
-
-    async def nearest(self, name: str) -> tuple[str, ...]:
-        return ()
 
 
 @dataclass(frozen=True)
