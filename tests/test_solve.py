@@ -156,6 +156,33 @@ def test_a_pre_release_is_chosen_only_where_no_final_will_do(source: MemorySourc
     assert pins(problem("needs"), source) == {"needs": "1.0", "x": "2.0rc1"}
 
 
+def test_a_bound_gives_way_before_a_pre_release_is_chosen(source: MemorySource) -> None:
+    source.add("x", "1.0", ["y"], uploaded=0)
+    source.add("x", "1.1rc1", ["y"], uploaded=300 * DAY)
+    source.add("y", "1.0", uploaded=0)
+    source.add("y", "2.0", uploaded=200 * DAY)
+    bounds = Bounds(horizon=90 * DAY)
+    assert pins(bounded("x", bounds=bounds), source) == {"x": "1.0", "y": "1.0"}
+    assert pins(bounded("x", "y>=2", bounds=bounds), source) == {"x": "1.0", "y": "2.0"}
+    assert pins(bounded("x>1.0", "y>=2", bounds=bounds), source) == {"x": "1.1rc1", "y": "2.0"}
+
+
+def test_a_requirement_that_names_a_pre_release_lets_in_those_that_it_admits(source: MemorySource) -> None:
+    for version in ["1.0", "1.5rc1", "2.0rc1"]:
+        source.add("x", version)
+    source.add("asks", "1.0", ["x==1.5rc1"])
+    source.add("asks", "0.9", ["x"])
+    assert pins(problem("asks"), source) == {"asks": "1.0", "x": "1.5rc1"}
+
+
+def test_a_requirement_that_no_final_meets_lets_in_the_pre_releases_that_do(source: MemorySource) -> None:
+    for version in ["1.0", "2.0rc1"]:
+        source.add("x", version)
+    source.add("asks", "1.0", ["x>1.0"])
+    source.add("asks", "0.9", ["x"])
+    assert pins(problem("asks"), source) == {"asks": "1.0", "x": "2.0rc1"}  # as pip and uv have it
+
+
 def test_the_spec_can_opt_in_to_pre_releases(source: MemorySource) -> None:
     for version in ["1.0", "2.0rc1", "2.0.dev1"]:
         source.add("x", version)

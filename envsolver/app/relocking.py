@@ -13,11 +13,9 @@ from envsolver.app.knowledge import load_knowledge, overdue, unreasoned
 from envsolver.app.lockfile import lock_text, requirements_text
 from envsolver.app.locking import package_counts
 from envsolver.app.solving import solve_environment
-from envsolver.app.suggesting import known_packages
 from envsolver.app.trials import Circumstances, Trials
 from envsolver.app.upgrading import Upgrades, requiring, vanished
 from envsolver.knowledge.rules import shipped_replacement
-from envsolver.lock.diff import diff_locks
 from envsolver.lock.reader import loads
 from envsolver.lock.trees import keep_proofs
 from envsolver.model.errors import EnvsolverError, LockError, NoSolutionError, UnknownPackageError
@@ -27,8 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from envsolver.app.locking import LockJob, LockOptions, LockOutcome
+    from envsolver.app.project import Project
     from envsolver.app.solving import Solved
+    from envsolver.lock.diff import LockDiff
     from envsolver.lock.model import Lock
+    from envsolver.model.candidate import Name
     from envsolver.model.ports import Progress
     from envsolver.model.spec import Spec
     from envsolver.sources.open import Session
@@ -55,7 +56,7 @@ async def relock(
     settings = SourceSettings(
         offline=options.offline,
         refresh=options.refresh,
-        packages=lambda: known_packages(jobs[0][0].project),
+        packages=lambda: _known_packages(jobs[0][0].project),
         known=shipped_replacement,
     )
     async with open_session(settings, progress) as session:
@@ -78,6 +79,12 @@ async def relock(
         upgrades.refuse_unknown(lock for one in made for lock in (one.old, one.solved.lock))
     outcomes = [_write_late(result) if isinstance(result, _Made) else result for result in results]
     return {outcome.name: outcome for outcome in outcomes}
+
+
+def _known_packages(project: Project) -> frozenset[Name]:
+    from envsolver.app.suggesting import known_packages
+
+    return known_packages(project)
 
 
 def _passed_over(ignored: Sequence[str]) -> str:
@@ -186,11 +193,19 @@ def _write(made: _Made) -> LockOutcome:
         reasons=job.state.reasons,
         written=written,
         packages=package_counts(solved.lock),
-        diff=diff_locks(made.old, solved.lock) if made.old is not None else None,
+        diff=_moved(made.old, solved.lock),
         notes=(*solved.notes, *overdue(made.spec, datetime.now(UTC).date().isoformat()), *unreasoned(made.spec)),
         stats=solved.stats,
         held=held_back(solved.lock),
     )
+
+
+def _moved(old: Lock | None, new: Lock) -> LockDiff | None:
+    if old is None:
+        return None
+    from envsolver.lock.diff import diff_locks
+
+    return diff_locks(old, new)
 
 
 def _old_lock(job: LockJob, upgrades: Upgrades) -> Lock | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypedDict
 
-from envsolver.app.fixing import UntriedError
 from envsolver.app.knowledge import load_knowledge
 from envsolver.app.solving import resolve_environment
 from envsolver.model.errors import EnvsolverError, NoSolutionError
@@ -68,6 +67,8 @@ class Trials:
         except NoSolutionError:
             raise
         except EnvsolverError as error:  # offline, it needs what the cache has not
+            from envsolver.app.fixing import UntriedError
+
             raise UntriedError(str(error)) from error
         versions: dict[Name, str] = {}
         for resolution in solutions.values():

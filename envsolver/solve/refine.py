@@ -16,6 +16,7 @@ from packaging.requirements import InvalidRequirement
 from envsolver.model.errors import MetadataUnusableError, UnknownPackageError, UnknownPackagesError
 from envsolver.model.resolution import SolveStats
 from envsolver.solve.conda import open_conda
+from envsolver.solve.foresee import Foresight
 from envsolver.solve.requirements import declared_by
 from envsolver.solve.sat import Sat
 from envsolver.solve.speculate import Speculation
@@ -23,7 +24,7 @@ from envsolver.solve.table import python_admitted
 from envsolver.solve.world import Known, World, extra_package
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rattler import RepoDataRecord
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Refinement", "Solution"]
 
-LARGEST_BATCH = 32
+LARGEST_BATCH = 64
 """At most so many lower candidates are read at once when one package is chosen again and again."""
 
 
@@ -60,6 +61,7 @@ class Refinement:
         self.rounds = 0
         self._chosen_unknown: dict[Name, int] = {}
         self._reading: dict[tuple[Name, int], asyncio.Future[Known | str]] = {}
+        self._foresight = Foresight(self)
         self._speculation = Speculation(self)
 
     @property
@@ -84,6 +86,7 @@ class Refinement:
         direct = {declared.name: declared.url for declared in roots if declared.url}
         await asyncio.gather(*(self._direct(name, url) for name, url in direct.items()))
         await self._need(roots)
+        await self._foresight.begin(declared.name for declared in roots)
         await self._link()
         names = dict.fromkeys(declared.name for declared in roots)
         if unknown := [self.world.missing[name] for name in names if name in self.world.missing]:
@@ -150,20 +153,22 @@ class Refinement:
 
     async def learn(self, picks: Sequence[tuple[Name, int]]) -> None:
         """Read the metadata of these versions side by side, and the pages of what they require."""
-        answers = await asyncio.gather(*(self.read(name, position) for name, position in picks))
-        needed: list[Declared] = []
-        for (name, position), answer in zip(picks, answers, strict=True):
-            needed += self.world.learn(name, position, answer)
-        await self._need(needed)
+        answers = await asyncio.gather(*map(self.read, picks))
+        await self.take_in(dict(zip(picks, answers, strict=True)))
+        await self._foresight.follow(picks)
         await self._link()
 
-    async def read(self, name: Name, position: int) -> Known | str:
+    async def take_in(self, answers: Mapping[tuple[Name, int], Known | str]) -> None:
+        """Take in what was read of versions, and read the pages of what they require."""
+        needed = [declared for pick, answer in answers.items() for declared in self.world.learn(*pick, answer)]
+        await self._need(needed)
+
+    async def read(self, pick: tuple[Name, int]) -> Known | str:
         """Return what is known of a version, or why it cannot be used. Each is read once, also if asked for twice."""
-        key = (name, position)
-        if key not in self._reading:
-            self._reading[key] = asyncio.ensure_future(self._read(name, position))
+        if pick not in self._reading:
+            self._reading[pick] = asyncio.ensure_future(self._read(*pick))
         # Speculation may give up; others wait for the same answer.
-        return await asyncio.shield(self._reading[key])
+        return await asyncio.shield(self._reading[pick])
 
     async def _read(self, name: Name, position: int) -> Known | str:
         target = self.world.target
@@ -181,12 +186,17 @@ class Refinement:
     # Solving
 
     async def first(self) -> Solution | None:
-        """Return a solution, dropping as few soft clauses as it takes, or None if there is none without any."""
+        """Return a solution, dropping as few soft clauses as it takes, or None if there is none without any.
+
+        Pre-releases come into question where there is none of finals: rather without a bound than with a pre-release.
+        """
         while (solution := await self.solve()) is None:
             from envsolver.solve.soften import fewest_to_drop
 
             dropped = await fewest_to_drop(self.world)
             if dropped is None:
+                if self.world.enable_pre_releases():
+                    continue
                 return None
             if dropped == self.world.dropped:
                 raise RuntimeError("the records and the clauses disagree")
@@ -218,7 +228,7 @@ class Refinement:
             self.progress.update(
                 f"round {self.rounds}, {len(solution.chosen)} packages, metadata of {len(self.world.known)} files read"
             )
-            await self.learn([pick for name, position in unknown for pick in self._batch(name, position)])
+            await self.learn([pick for name, position in unknown for pick in self.batch(name, position)])
 
     def _refresh(self) -> None:
         """Bring the records up to date with what is known."""
@@ -235,7 +245,7 @@ class Refinement:
         for records in world.other_records(lambda clause: clause not in world.dropped):
             self.sat.put(records)
 
-    def _batch(self, name: Name, position: int) -> list[tuple[Name, int]]:
+    def batch(self, name: Name, position: int) -> list[tuple[Name, int]]:
         """Return the version to read, with more below it the more often this project came up unknown."""
         times = self._chosen_unknown[name] = self._chosen_unknown.get(name, 0) + 1
         more = min(2 ** (times - 1) - 1, LARGEST_BATCH)

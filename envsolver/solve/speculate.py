@@ -58,7 +58,7 @@ class Speculation:
             if best is None or len(versions | {best}) > VERSIONS_A_PROJECT:
                 return
             versions.add(best)
-            known = await refinement.read(declared.name, best)
+            known = await refinement.read((declared.name, best))
             if isinstance(known, str):
                 return
             for extra in ("", *declared.extras):

@@ -52,9 +52,9 @@ class Table:
 
     A *position* is the place of a version in the ascending list; a *rank* its place in the order of preference, higher
     being better: yanked versions stand below pre-releases, those below finals, within each class by version, and a
-    version to be kept above all. So a pre-release is chosen only where no final will do (PEP 440), as pip and uv have
-    it. Ranks never change during a solve, so that records that stand for them can be kept; only which positions are
-    *enabled* grows as requirements are met that pin a yanked version (PEP 592).
+    version to be kept above all. Ranks never change during a solve, so that records that stand for them can be kept;
+    only which positions are *enabled* grows: by yanked versions that a requirement pins (PEP 592), by pre-releases that
+    one asks for, and by all pre-releases where no finals will do (PEP 440).
     """
 
     def __init__(
@@ -92,12 +92,16 @@ class Table:
         self.ruled_out: dict[int, RuledOut] = {}
         self.enabled: set[int] = set()
         self._yanked: set[int] = set()
+        self._held: set[int] = set()
+        """Pre-releases that nothing has let in so far."""
         # Most releases of a project have the files of their neighbours.
         verdicts: dict[tuple[int, ...], tuple[RuledOut | None, bool]] = {}
         for position, release in enumerate(page.releases):
             if as_of is not None or release.shapes not in verdicts:
                 verdicts[release.shapes] = self._judge_release(release)
             self._admit(position, *verdicts[release.shapes])
+        if not pre_releases:
+            self._hold_pre_releases(prefer)
         self.rank_of = self._ranks(prefer, pre_releases=pre_releases, lowest=lowest, behind=behind)
         self.position_of = {rank: position for position, rank in enumerate(self.rank_of)}
 
@@ -109,6 +113,12 @@ class Table:
             self._yanked.add(position)
         else:
             self.enabled.add(position)
+
+    def _hold_pre_releases(self, prefer: str | None) -> None:
+        early = {p for p in self.enabled if _is_pre_release(self.version(p))}
+        if early != self.enabled:
+            self._held = {position for position in early if self.version(position) != prefer}
+            self.enabled -= self._held
 
     def _judge_release(self, release: Release) -> tuple[RuledOut | None, bool]:
         """Return why no file of the release can serve, or whether all that can are yanked."""
@@ -142,7 +152,7 @@ class Table:
     ) -> list[int]:
         def preference(position: int) -> tuple[bool, bool, bool, bool, int]:
             version = self.releases[position].version
-            final = pre_releases or not _PRE_RELEASE.search(version.partition("+")[0])
+            final = pre_releases or not _is_pre_release(version)
             ahead = behind is None or not behind(version)
             return ahead, version == prefer, position not in self._yanked, final, -position if lowest else position
 
@@ -166,17 +176,32 @@ class Table:
         return found
 
     def enable_for(self, specifier: SpecifierSet) -> bool:
-        """Let in the yanked versions that a requirement pins with ``==`` or ``===`` (PEP 592); say whether any came."""
+        """Let in what a requirement asks for by name; say whether anything came.
+
+        That is yanked versions that it pins with ``==`` or ``===`` (PEP 592), and pre-releases if it names one or no
+        final meets it (PEP 440).
+        """
+        fresh: set[int] = set()
         waiting = {position for position in self._yanked if self.ruled_out.get(position) is RuledOut.YANKED}
-        if not waiting or not any(
+        if waiting and any(
             part.operator == "===" or (part.operator == "==" and not part.version.endswith(".*")) for part in specifier
         ):
-            return False
-        pinned = waiting & set(each(self.positions(specifier)))
-        self.enabled |= pinned
-        for position in pinned:
-            del self.ruled_out[position]
-        return bool(pinned)
+            fresh |= waiting & set(each(self.positions(specifier)))
+            for position in fresh:
+                del self.ruled_out[position]
+        if self._held:
+            meeting = set(each(self.positions(specifier)))
+            if specifier.prereleases or meeting.isdisjoint(self.enabled):
+                fresh |= self._held & meeting
+        self._held -= fresh
+        self.enabled |= fresh
+        return bool(fresh)
+
+    def enable_pre_releases(self) -> bool:
+        """Let in all pre-releases; say whether any came."""
+        fresh, self._held = self._held, set()
+        self.enabled |= fresh
+        return bool(fresh)
 
     def rule_out(self, position: int) -> None:
         """Take out a version whose metadata turned out to be unusable."""
@@ -240,6 +265,10 @@ class Table:
         for specifier in specifiers:
             admitted = intersect(admitted, self.positions(specifier))
         return admitted
+
+
+def _is_pre_release(version: str) -> bool:
+    return _PRE_RELEASE.search(version.partition("+")[0]) is not None
 
 
 def _shape(file: File) -> Shape:

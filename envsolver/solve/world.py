@@ -102,6 +102,7 @@ class World:
         """Soft clauses that had to give way."""
         self.stale: set[Name] = set()
         """Projects whose records no longer say what is known."""
+        self._pre_releases = False
         self._limits: dict[Name, Intervals] = {}
         self._marks: dict[Name, set[int]] = {}
         self._awaited: dict[Name, set[Name]] = {}
@@ -136,12 +137,21 @@ class World:
         for specifier in specifiers:
             table.enable_for(specifier)
         self.tables[name] = table
-        self._limits[name] = table.narrowed(own)
+        limit = self._limits[name] = table.narrowed(own)
+        if self._pre_releases or table.best(limit) is None:
+            table.enable_pre_releases()
         for position in range(len(page.releases)):
             if self.shim(name, position):
                 # What it requires is between the records of conda.
                 self.known[name, position] = Known(Metadata(requires_dist=(), source="metadata-file"), ())
         self.stale |= {name, *self._awaited.pop(name, ())}
+
+    def enable_pre_releases(self) -> bool:
+        """Let in the pre-releases of all projects; say whether any came."""
+        self._pre_releases = True
+        came = {name for name, table in self.tables.items() if table.enable_pre_releases()}
+        self.stale |= came
+        return bool(came)
 
     def shim(self, name: Name, position: int) -> Shim | None:
         """Return what of conda a version of a project stands for, None if it is a version with files."""
