@@ -284,8 +284,10 @@ def test_completion_scripts(cli: CommandLine, shell: str) -> None:
         (["l"], {"lock", "list"}),
         (["lock", ""], {"a", "Alpha"}),
         (["lock", "Al"], {"Alpha"}),
+        (["lock", "acpt-1.13"], set()),
+        (["show", "acpt-1.13"], {"acpt-1.13-py38"}),
         (["show", "--js"], {"--json"}),
-        (["export", "a", "--format", "p"], {"pylock"}),
+        (["export", "a", "--format", "py"], {"pylock"}),
         (["lock", "--project", "/nowhere", ""], set()),
     ],
 )

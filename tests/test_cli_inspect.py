@@ -60,15 +60,15 @@ def test_list_without_environments(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "specs").mkdir()
     done = CommandLine(tmp_path, capsys)("list")
-    assert (done.status, done.out) == (0, "")
+    assert (done.status, done.out.partition("\n")[0]) == (0, "shipped with envsolver")
     assert "no environments" in done.err
 
 
 def test_list(cli: CommandLine) -> None:
     cli.spec("second", 'python: "3.12"\nplatforms: [linux-64, osx-arm64]\nstatus: deprecated\npip: []\n')
-    done = cli("list")
+    done = cli("list", "--all")
     assert (done.status, done.err) == (0, "")
-    assert [line.split() for line in done.out.splitlines()] == [
+    assert [line.split() for line in done.out.partition("\n\n")[0].splitlines()] == [
         ["NAME", "LOCK", "PYTHON", "GPU", "STATUS", "PLATFORMS", "TITLE"],
         ["first", "missing", "3.11", "cuda", "11.7", "supported", "linux-64", "The", "first", "of", "all"],
         ["second", "missing", "3.12", "-", "deprecated", "linux-64", "+1"],

@@ -53,7 +53,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
         def fail(_project: object) -> None:
             raise error
 
-        monkeypatch.setattr("envsolver.cli.commands.inspect.open_project", fail)
+        monkeypatch.setattr("envsolver.cli.commands.inspect.listing", fail)
 
     return fail_with
 
@@ -159,7 +159,7 @@ def test_without_a_project_the_message_says_what_to_do(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    done = CommandLine(tmp_path, capsys)("list")
+    done = CommandLine(tmp_path, capsys)("lock", "train")
     assert done.status == 2
     assert "specs/" in done.err
     assert "hint: " in done.err

@@ -113,6 +113,9 @@ def test_the_wheel_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
         metadata = Parser().parsestr(wheel.read(f"{information}/METADATA").decode())
         entry_points = wheel.read(f"{information}/entry_points.txt").decode()
     code = {name for name in texts() if name.startswith("envsolver/")}
+    catalogue = {f"envsolver/curated/{name}" for name in texts() if name.startswith(("specs/", "locks/"))}
+    code |= catalogue
+    assert "envsolver/curated/locks/acpt-1.12-py39.lock.toml" in catalogue
     assert members - {name for name in members if name.startswith(information)} == code
     assert "envsolver/py.typed" in code
     assert f"{information}/licenses/LICENSE" in members

@@ -9,6 +9,7 @@ from envsolver.app.files import read_text, write_together
 from envsolver.app.locking import lock
 from envsolver.model.errors import FileError, NoSolutionError, UsageError
 from envsolver.model.fix import Addition, Removal
+from envsolver.spec.curated import PREFIX
 from envsolver.spec.edit import NotFoundError, edit_toml, edit_yaml
 from envsolver.spec.insert import add_yaml, remove_yaml
 
@@ -68,6 +69,11 @@ def apply_fix(project: Project, fix: Fix) -> tuple[Path, ...]:
     texts: dict[Path, str] = {}
     # From the bottom up, so that a line taken out moves none that is still to be changed; what is added comes last.
     for edit in sorted(fix.edits, key=lambda edit: edit.origin, reverse=True):
+        if edit.origin.path.startswith(PREFIX):
+            raise FileError(
+                f"{edit.origin} is of the catalogue that envsolver ships, which stays as it is",
+                hint="say it in your own spec instead, with `replace:` for what the base says",
+            )
         path = (project.root / edit.origin.path).resolve()
         if not path.is_relative_to(project.root):
             raise FileError(f"{edit.origin.path} lies outside the project", hint=_by_hand(edit))

@@ -112,6 +112,12 @@ def build(project: Project, environment: Environment, options: BuildOptions, pro
     """
     from envsolver.app.proving import prove, record_tree
 
+    if options.record and project.shipped:
+        raise UsageError(
+            f"{environment.name} is of the catalogue that envsolver ships: nothing is recorded there",
+            hint=f"write a spec with `extends: {environment.name}`, lock it, and build that",
+        )
+
     stopwatch = Stopwatch()
     with stopwatch.stage("lock"):
         lock = read_lock(project, environment)

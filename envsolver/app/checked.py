@@ -74,13 +74,12 @@ def recall(project: Project, environment: Environment) -> tuple[tuple[Finding, .
 
 
 def _files(project: Project, environment: Environment, spec: Spec) -> list[str]:
+    from envsolver.app.freshness import spec_files
     from envsolver.app.rulefiles import rule_files
 
-    frozen = [(project.root / index.origin.path).parent / index.frozen for index in spec.indexes if index.frozen]
     return [
-        *spec.files,
+        *spec_files(project, spec),
         *map(project.relative, rule_files(project)),
-        *map(project.relative, frozen),
         project.relative(project.lock_path(environment.name)),
         project.relative(project.requirements_path(environment.name)),
     ]

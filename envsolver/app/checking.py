@@ -13,7 +13,7 @@ from envsolver.app.condaside import conda_requirements
 from envsolver.app.project import Environment, Project
 from envsolver.app.stamps import SPECS, environment_files, nearest_project
 from envsolver.findings.model import Finding
-from envsolver.model.errors import EnvsolverError, SpecError
+from envsolver.model.errors import EnvsolverError, SpecError, UsageError
 from envsolver.model.origin import Origin
 
 if TYPE_CHECKING:
@@ -122,10 +122,19 @@ def select(folder: Path | None, names: Sequence[str], *, every: bool) -> tuple[P
         if len(by_name) == len(files) and all(name in by_name for name in wanted):
             specs = (root / SPECS).resolve()
             return Project(root=root), tuple(Environment(name=name, path=specs / by_name[name]) for name in wanted)
-    from envsolver.app.project import open_project
+    from envsolver.app.project import locate_environment, open_project
 
-    project = open_project(folder)
-    return project, project.select(names, every=every)
+    if every or not names:
+        project = open_project(folder)
+        return project, project.select(names, every=every)
+    # Those that envsolver ships may be named too, though not in one breath with the project's own.
+    found = [locate_environment(folder, name) for name in names]
+    project = found[0][0]
+    for other, environment in found:
+        if other.root != project.root:
+            shipped = environment if other.shipped else found[0][1]
+            raise UsageError(f"{shipped.name} is shipped with envsolver, others are the project's: check them apart")
+    return project, tuple({environment.name: environment for _, environment in found}.values())
 
 
 def _judged(project: Project, environments: Sequence[Environment], reader: ListReader | None) -> Sequence[CheckOutcome]:

@@ -14,6 +14,7 @@ from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import FileError, LockError, MetadataUnusableError, UsageError
 from envsolver.sources.frozen import dumps, freeze
 from envsolver.sources.open import SourceSettings, open_session
+from envsolver.spec.curated import PREFIX, frozen_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -85,13 +86,19 @@ def freeze_index(
     if output is not None:
         require_folder(output)
     users = _users(project, alias)
+    index = users[0].index
+    shipped = index.origin.path.startswith(PREFIX)
+    if shipped and output is None:
+        raise UsageError(
+            f"index {alias!r} is one of the catalogue that envsolver ships ({index.origin})",
+            hint="write the record elsewhere with -o FILE",
+        )
     names = _names(project, users, packages)
     if not names:
         raise UsageError(f"index {alias!r} has no package bound to it by name", hint="name the packages with --package")
     text, count = asyncio.run(_record(project, users, names, every_file=every_file, progress=progress))
-    index = users[0].index
     default = project.root / "specs" / "indexes" / f"{alias}.json"
-    named = (project.root / index.origin.path).parent / index.frozen if index.frozen else None
+    named = frozen_path(index, project.root) if index.frozen and not shipped else None
     path = output or named or default
     return Frozen(
         alias=alias,

@@ -11,12 +11,10 @@ from envsolver.model.errors import FileError, SpecError
 from envsolver.model.wording import system_reason
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from envsolver.app.project import Environment, Project
-    from envsolver.model.spec import IndexSpec, Spec
+    from envsolver.model.spec import Spec
 
-__all__ = ["LockState", "current_digest", "lock_state", "remember", "state_beside"]
+__all__ = ["LockState", "current_digest", "lock_state", "remember", "spec_files", "state_beside"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,9 +97,8 @@ def remember(project: Project, environment: Environment) -> None:
         return  # the shortest way knows the specs of that folder only
     spec = project.spec(environment, validate=False)
     looked_at = [
-        *spec.files,
+        *spec_files(project, spec),
         *map(project.relative, rule_files(project)),
-        *(project.relative(_frozen_path(project, index)) for index in spec.indexes if index.frozen),
         project.relative(project.lock_path(environment.name)),
         project.relative(project.requirements_path(environment.name)),
     ]
@@ -110,6 +107,14 @@ def remember(project: Project, environment: Environment) -> None:
         return
     if stamped_files(project.root, looked_at) == content:
         stamp(project.root, environment.name, content)
+
+
+def spec_files(project: Project, spec: Spec) -> list[str]:
+    """Return the files that a spec is made of, frozen indexes among them: relative to the project, or absolute."""
+    from envsolver.spec.curated import frozen_path, located
+
+    frozen = (frozen_path(index, project.root) for index in spec.indexes if index.frozen)
+    return [project.relative(path) for path in (*(located(shown, project.root) for shown in spec.files), *frozen)]
 
 
 def current_digest(project: Project, spec: Spec) -> str:
@@ -127,9 +132,11 @@ def current_digest(project: Project, spec: Spec) -> str:
         return inputs_digest(spec, rule_files=rules)
     import hashlib
 
+    from envsolver.spec.curated import frozen_path
+
     digests = {}
     for alias, index in frozen.items():
-        path = _frozen_path(project, index)
+        path = frozen_path(index, project.root)
         try:
             digests[alias] = hashlib.sha256(path.read_bytes()).hexdigest()
         except OSError as error:
@@ -139,11 +146,6 @@ def current_digest(project: Project, spec: Spec) -> str:
                 hint=f"`envsolver index freeze {alias}` records the index",
             ) from error
     return inputs_digest(spec, digests, rules)
-
-
-def _frozen_path(project: Project, index: IndexSpec) -> Path:
-    # Written relative to the spec that names it, which may be a base in another folder.
-    return (project.root / index.origin.path).parent / str(index.frozen)
 
 
 def _render_reasons(project: Project, environment: Environment, lock_text: str) -> tuple[str, ...]:

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Literal
 from envsolver.app.freshness import lock_state
 from envsolver.app.lockfile import read_lock
 from envsolver.app.locking import package_counts
-from envsolver.app.project import Environment
+from envsolver.app.project import Environment, projects
 from envsolver.model.errors import EnvsolverError, FileError, LockError, Problem, SpecError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from envsolver.app.project import Project
     from envsolver.model.spec import Spec, SpecHead
 
-__all__ = ["EnvironmentRow", "Freshness", "Summary", "environments", "summary"]
+__all__ = ["EnvironmentRow", "Freshness", "Listing", "Summary", "environments", "listing", "summary"]
 
 Freshness = Literal["current", "stale", "missing", "unreadable"]
 
@@ -34,6 +36,26 @@ class EnvironmentRow:
     problems: tuple[Problem, ...]
     lock: Freshness | None
 
+    @property
+    def hidden(self) -> bool:
+        """Whether lists leave it out unless they are asked for all."""
+        return self.head.status in {"deprecated", "removed"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """What there is to choose from.
+
+    Attributes:
+        root: of the project, None where there is none.
+        own: the project's environments, sorted by name.
+        shipped: those of the catalogue that envsolver ships and the project has no own ones in place of.
+    """
+
+    root: Path | None
+    own: tuple[EnvironmentRow, ...]
+    shipped: tuple[EnvironmentRow, ...]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
@@ -51,6 +73,26 @@ class Summary:
     reasons: tuple[str, ...]
     lock_path: str
     counts: tuple[tuple[str, int], ...]
+
+
+def listing(folder: Path | None) -> Listing:
+    """Return the environments of a project and those that envsolver ships.
+
+    Args:
+        folder: of the project; None: the nearest from the current folder upwards, or none at all.
+
+    Raises:
+        UsageError: ``folder`` is no project, or there are no environments at all.
+    """
+    project, shipped = projects(folder)
+    own = environments(project) if project is not None else ()
+    names = {row.head.name for row in own}
+    rows = environments(shipped) if shipped is not None else ()
+    return Listing(
+        root=project.root if project is not None else None,
+        own=own,
+        shipped=tuple(row for row in rows if row.head.name not in names),
+    )
 
 
 def environments(project: Project) -> tuple[EnvironmentRow, ...]:
@@ -72,14 +114,12 @@ def environments(project: Project) -> tuple[EnvironmentRow, ...]:
     return tuple(rows)
 
 
-def summary(project: Project, reference: str) -> Summary:
+def summary(project: Project, environment: Environment) -> Summary:
     """Return all that is known of one environment.
 
     Raises:
-        UnknownEnvironmentError: there is none of this name.
         SpecError: its spec cannot be used.
     """
-    environment = project.find(reference)
     spec = project.spec(environment)
     freshness, reasons = _freshness(project, environment)
     counts: tuple[tuple[str, int], ...] = ()

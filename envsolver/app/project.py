@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from envsolver.model.errors import EnvsolverError, UsageError
+from envsolver.model.errors import EnvsolverError, UnknownEnvironmentError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from envsolver.model.spec import Spec, SpecHead
 
-__all__ = ["Environment", "Project", "complete_names", "open_project"]
+__all__ = ["Environment", "Project", "catalogue", "complete_names", "locate_environment", "open_project", "projects"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +31,15 @@ class Environment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """A folder with ``specs/``; ``root`` is absolute."""
+    """A folder with ``specs/``.
+
+    Attributes:
+        root: absolute.
+        shipped: whether it is the catalogue that envsolver ships, reached from elsewhere: nothing is written there.
+    """
 
     root: Path
+    shipped: bool = False
 
     def find(self, reference: str) -> Environment:
         """Return the environment with this name or alias, or whose spec file this is.
@@ -45,7 +51,12 @@ class Project:
         """
         from envsolver.spec.catalogue import find_spec
 
-        path = find_spec(self.root, reference)
+        try:
+            path = find_spec(self.root, reference)
+        except UnknownEnvironmentError as error:
+            if error.hint is None or "did you mean" not in error.hint:
+                error.hint = self._shipped_hint(reference) or error.hint
+            raise
         return Environment(name=path.stem, path=path)
 
     def all(self) -> tuple[Environment, ...]:
@@ -119,6 +130,17 @@ class Project:
         except ValueError:
             return str(path)
 
+    def _shipped_hint(self, reference: str) -> str | None:
+        """Say what to do with an environment that is not the project's, but envsolver's own."""
+        shipped = None if self.shipped else catalogue()
+        try:
+            found = shipped.find(reference) if shipped is not None else None
+        except EnvsolverError:
+            return None
+        if found is None:
+            return None
+        return f"envsolver ships {found.name}; for one of your own, write a spec with `extends: {found.name}`"
+
     def _some(self) -> str:
         from envsolver.spec.catalogue import environment_names
 
@@ -144,10 +166,80 @@ def open_project(folder: Path | None) -> Project:
     return Project(root=root)
 
 
-def complete_names(folder: Path | None, incomplete: str) -> list[tuple[str, str | None]]:
-    """Return ``(name, title)`` of the environments that an incomplete word may become; never fails."""
+def catalogue() -> Project | None:
+    """Return the environments that envsolver ships, as a project that is only read; None where they were left out."""
+    from envsolver.spec.curated import curated_root
+
+    root = curated_root()
+    return None if root is None else Project(root=root, shipped=True)
+
+
+def projects(folder: Path | None) -> tuple[Project | None, Project | None]:
+    """Return the user's project and the catalogue of envsolver, None for what there is not; they are never the same.
+
+    Args:
+        folder: of the project; None: the nearest from the current folder upwards, or none at all.
+
+    Raises:
+        UsageError: ``folder`` is no project, or there is neither of the two.
+    """
+    shipped = catalogue()
     try:
-        heads = open_project(folder).heads()
+        project = open_project(folder)
+    except UsageError:
+        if folder is not None or shipped is None:
+            raise
+        return None, shipped
+    return project, None if shipped is not None and shipped.root == project.root else shipped
+
+
+def locate_environment(folder: Path | None, reference: str) -> tuple[Project, Environment]:
+    """Return an environment to be read, and the project that it is of: the user's, else the catalogue of envsolver.
+
+    Args:
+        folder: of the project; None: the nearest from the current folder upwards, or none at all.
+        reference: name, alias or path.
+
+    Raises:
+        UsageError: ``folder`` is no project, or there is none and the catalogue has no such environment.
+        UnknownEnvironmentError: neither the project nor the catalogue has it; the hint names the nearest.
+        SpecError: two specs claim the name or alias.
+    """
+    shipped = catalogue()
+    try:
+        project = open_project(folder)
+    except UsageError as missing:
+        if folder is not None or shipped is None:
+            raise
+        try:
+            return shipped, shipped.find(reference)
+        except UnknownEnvironmentError as unknown:
+            if unknown.hint is not None and unknown.hint.startswith("did you mean"):
+                raise
+            raise missing from None
+    try:
+        return project, project.find(reference)
+    except UnknownEnvironmentError as unknown:
+        if shipped is None or project.root == shipped.root:
+            raise
+        try:
+            return shipped, shipped.find(reference)
+        except EnvsolverError:
+            raise unknown from None
+
+
+def complete_names(folder: Path | None, incomplete: str, *, shipped: bool = False) -> list[tuple[str, str | None]]:
+    """Return ``(name, title)`` of the environments that an incomplete word may become; never fails.
+
+    Args:
+        folder: of the project, or None.
+        incomplete: what has been typed.
+        shipped: those that envsolver ships may be meant as well.
+    """
+    try:
+        own, other = projects(folder)
+        heads = [head for one in (own, other if shipped else None) if one is not None for head in one.heads()]
     except (EnvsolverError, OSError):
         return []
-    return [(name, head.title) for head in heads for name in (head.name, *head.aliases) if name.startswith(incomplete)]
+    named = [(name, head.title) for head in heads for name in (head.name, *head.aliases)]
+    return [(name, title) for name, title in named if name.startswith(incomplete)]

@@ -213,9 +213,16 @@ def group(name: str) -> Callable[[Callable[[], None]], Group]:
 
 
 class EnvironmentName(click.ParamType[str]):
-    """The name, alias or spec path of an environment; completes to the names of the project."""
+    """The name, alias or spec path of an environment; completes to the names of the project.
+
+    Attributes:
+        shipped: whether one that envsolver ships will do: what only reads takes those too.
+    """
 
     name = "NAME"
+
+    def __init__(self, *, shipped: bool = False) -> None:
+        self.shipped = shipped
 
     def shell_complete(self, ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Return the environments whose name or alias starts with what was typed."""
@@ -223,7 +230,7 @@ class EnvironmentName(click.ParamType[str]):
 
         from envsolver.app.project import complete_names
 
-        names = complete_names(_completing_project(ctx), incomplete)
+        names = complete_names(_completing_project(ctx), incomplete, shipped=self.shipped)
         return [CompletionItem(name, help=title) for name, title in names]
 
 

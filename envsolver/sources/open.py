@@ -6,7 +6,7 @@ import os
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envsolver.model.candidate import DEFAULT_INDEX
@@ -21,6 +21,7 @@ from envsolver.sources.indexes import BoundIndex, IndexSet, SharedMetadata, abse
 from envsolver.sources.metadata import MetadataReader, SdistBuilder
 from envsolver.sources.pagestore import IndexAddress, PageStore
 from envsolver.sources.tasks import SharedTasks
+from envsolver.spec.curated import frozen_path, root_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -192,13 +193,14 @@ class Session:
         return await self._direct_pages.get((name, url, commit), lambda: direct.page(name, url, commit=commit))
 
     def _bound(self, index: IndexSpec, project_root: Path) -> BoundIndex:
-        url = self.http.credentials.register(_absolute(index.url, project_root), alias=index.alias)
+        root = root_of(index.origin.path, project_root)
+        url = self.http.credentials.register(_absolute(index.url, root), alias=index.alias)
         frozen = None
         if index.frozen is not None:
-            path = (project_root / PurePosixPath(index.origin.path).parent / index.frozen).resolve()
+            path = frozen_path(index, project_root).resolve()
             frozen = self._frozen.get(path)
             if frozen is None:
-                frozen = self._frozen[path] = load_frozen(path, project_root, str(index.origin))
+                frozen = self._frozen[path] = load_frozen(path, root, str(index.origin))
         return BoundIndex(
             alias=index.alias,
             address=IndexAddress(

@@ -11,6 +11,7 @@ from envsolver.model.origin import Origin
 from envsolver.model.wording import system_reason
 from envsolver.spec import fields, subfields, words
 from envsolver.spec.checks import redact
+from envsolver.spec.curated import curated_root, shown_in
 from envsolver.spec.nodes import MAX_BYTES, ScalarNode, parse_yaml
 from envsolver.spec.values import Located, Part, Reading, nearest
 
@@ -67,11 +68,11 @@ def redacted(problem: Problem) -> Problem:
 
 
 def display_path(path: Path, project: Path) -> str:
-    """Return how messages name a file: relative to the project, with ``/``, where it lies in it."""
-    try:
-        return path.resolve().relative_to(project.resolve()).as_posix()
-    except ValueError:
-        return path.as_posix()
+    """Return how messages name a file: relative to the project, with ``/``, where it lies in it.
+
+    One of the catalogue that envsolver ships has ``envsolver:`` before it.
+    """
+    return shown_in(path, project)
 
 
 def is_base(path: Path) -> bool:
@@ -201,13 +202,18 @@ class _Loader:
             return None
 
     def _find_base(self, folder: Path, name: Located[str]) -> Path | None:
-        for suffix in SUFFIXES:
-            candidate = folder / f"{name.value}{suffix}"
-            if candidate.is_file():
-                return candidate
-        known = sorted({path.stem for path in folder.iterdir() if path.suffix in SUFFIXES})
+        shipped = curated_root()
+        # The project's own come first, so that it may have a spec of its own in place of one of the catalogue.
+        folders = [folder, *([shipped / "specs"] if shipped is not None else [])]
+        for place in folders:
+            for suffix in SUFFIXES:
+                candidate = place / f"{name.value}{suffix}"
+                if candidate.is_file():
+                    return candidate
+        known = [path.stem for place in folders for path in sorted(place.iterdir()) if path.suffix in SUFFIXES]
         guess = nearest(name.value, known)
-        hint = f"did you mean {guess[0]!r}?" if guess else f"specs: {', '.join(known)}"
+        own = sorted({path.stem for path in folder.iterdir() if path.suffix in SUFFIXES})
+        hint = f"did you mean {guess[0]!r}?" if guess else f"specs: {', '.join(own)}"
         self.problems.append(Problem(f"extends: there is no spec {name.value!r}", name.origin, hint))
         return None
 

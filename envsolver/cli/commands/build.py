@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from envsolver.app.project import open_project
+from envsolver.app.project import locate_environment
 from envsolver.cli.base import EnvironmentName, command
 from envsolver.cli.text import count, duration, size
 from envsolver.cli.ui import display_path
@@ -20,7 +20,7 @@ __all__ = ["build"]
 
 
 @command("build")
-@click.argument("name", type=EnvironmentName(), metavar="NAME")
+@click.argument("name", type=EnvironmentName(shipped=True), metavar="NAME")
 @click.option(
     "--prefix",
     type=click.Path(path_type=Path, file_okay=False),
@@ -68,8 +68,7 @@ def build(
     from envsolver.app.building import BuildOptions
     from envsolver.app.building import build as run
 
-    project = open_project(ui.common.project)
-    environment = project.find(name)
+    project, environment = locate_environment(ui.common.project, name)
     options = BuildOptions(
         prefix=prefix,
         platform=platform,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from envsolver.app.project import open_project
+from envsolver.app.project import locate_environment
 from envsolver.cli.base import EnvironmentName, command
 from envsolver.cli.text import count, size
 from envsolver.cli.ui import display_path
@@ -19,7 +19,7 @@ __all__ = ["bundle"]
 
 
 @command("bundle")
-@click.argument("name", type=EnvironmentName(), metavar="NAME")
+@click.argument("name", type=EnvironmentName(shipped=True), metavar="NAME")
 @click.option(
     "-o",
     "--output",
@@ -44,8 +44,7 @@ def bundle(ui: Ui, name: str, *, output: Path, groups: tuple[str, ...], python: 
     from envsolver.app.bundling import BundleOptions
     from envsolver.app.bundling import bundle as run
 
-    project = open_project(ui.common.project)
-    environment = project.find(name)
+    project, environment = locate_environment(ui.common.project, name)
     options = BundleOptions(output=output, groups=groups, python=python, offline=ui.common.offline)
     with ui.progress() as progress:
         made = run(project, environment, options, progress)

@@ -28,7 +28,7 @@ _OF_FILES = ("python", "platform", "glibc", "cuda", "driver", "arch", "base_imag
 
 
 @command("check")
-@click.argument("names", nargs=-1, type=EnvironmentName(), metavar="[NAME]...")
+@click.argument("names", nargs=-1, type=EnvironmentName(shipped=True), metavar="[NAME]...")
 @click.option("--all", "every", is_flag=True, help="Check every environment of the project.")
 @click.option(
     "--file",

@@ -9,7 +9,7 @@ import click
 
 from envsolver.app.exporting import FORMATS, ExportOptions
 from envsolver.app.exporting import export as exported
-from envsolver.app.project import open_project
+from envsolver.app.project import locate_environment
 from envsolver.cli.base import EnvironmentName, command, output_option
 from envsolver.cli.output import write_document
 
@@ -21,7 +21,7 @@ __all__ = ["export"]
 
 
 @command("export")
-@click.argument("name", type=EnvironmentName(), metavar="NAME")
+@click.argument("name", type=EnvironmentName(shipped=True), metavar="NAME")
 @click.option("--format", "format_", type=click.Choice(FORMATS), required=True, help="The format to write.")
 @click.option("--platform", metavar="P", help="One platform; all of the lock by default.")
 @click.option("--group", "groups", multiple=True, metavar="G", help="A group to add to the base; may be repeated.")
@@ -42,8 +42,7 @@ def export(
     requirements: pins with hashes, for pip and uv. constraints: pins alone, for -c. pylock: pylock.toml (PEP 751), with
     all platforms and groups, and the URLs of your own indexes.
     """
-    project = open_project(ui.common.project)
-    environment = project.find(name)
+    project, environment = locate_environment(ui.common.project, name)
     options = ExportOptions(platform=platform, groups=groups, hashes=not no_hashes, offline=ui.common.offline)
     with ui.progress() as progress:
         text = exported(project, environment, format_, options, progress)

@@ -9,7 +9,7 @@ import click
 from envsolver.app.graphing import tree_of
 from envsolver.app.holding import held_back
 from envsolver.app.lockfile import read_lock
-from envsolver.app.project import open_project
+from envsolver.app.project import locate_environment
 from envsolver.app.reasons import why as reports_of
 from envsolver.cli.base import EnvironmentName, command
 from envsolver.cli.text import count, fill, size
@@ -31,7 +31,7 @@ MOST_REASONS = 12
 
 
 @command("tree")
-@click.argument("name", type=EnvironmentName(), metavar="NAME")
+@click.argument("name", type=EnvironmentName(shipped=True), metavar="NAME")
 @click.argument("package", required=False, metavar="[PACKAGE]")
 @click.option("--platform", metavar="P", help="Platform; the first of the lock by default.")
 @click.option("--group", "groups", multiple=True, metavar="G", help="Draw the base and this group only.")
@@ -51,8 +51,7 @@ def tree(
 
     From the requirements of the spec down, or from PACKAGE. (*) marks packages whose dependencies stand further up.
     """
-    project = open_project(ui.common.project)
-    lock = read_lock(project, project.find(name))
+    lock = read_lock(*locate_environment(ui.common.project, name))
     drawn = tree_of(lock, package=package, platform=platform, groups=groups, depth=depth, invert=invert)
     if ui.json_wanted:
         ui.json(_tree_as_json(drawn))
@@ -114,7 +113,7 @@ def _tree_as_json(drawn: Tree) -> dict[str, Any]:
 
 
 @command("why")
-@click.argument("name", type=EnvironmentName(), metavar="NAME")
+@click.argument("name", type=EnvironmentName(shipped=True), metavar="NAME")
 @click.argument("package", required=False, metavar="[PACKAGE]")
 @click.option(
     "--held", is_flag=True, help="List the packages that implied bounds and rules hold back, without PACKAGE."
@@ -129,8 +128,7 @@ def why(ui: Ui, name: str, package: str | None, *, held: bool) -> None:
 
     if (package is None) is not held:
         raise click.UsageError("name a PACKAGE, or use --held alone")
-    project = open_project(ui.common.project)
-    environment = project.find(name)
+    project, environment = locate_environment(ui.common.project, name)
     lock = read_lock(project, environment)
     if package is None:
         report = held_back(lock)

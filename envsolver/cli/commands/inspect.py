@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from envsolver.app.inspecting import environments, summary
-from envsolver.app.project import open_project
+from envsolver.app.inspecting import listing, summary
+from envsolver.app.project import locate_environment
 from envsolver.cli.base import EnvironmentName, command
 from envsolver.cli.text import fill, package_counts, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from envsolver.app.inspecting import EnvironmentRow, Summary
+    from envsolver.app.inspecting import EnvironmentRow, Listing, Summary
     from envsolver.cli.ui import Ui
     from envsolver.model.spec import GpuSpec, Spec, SpecRequirement
 
@@ -24,26 +24,46 @@ _LABEL = 12
 
 
 @command("list")
-def list_(ui: Ui) -> int:
+@click.option("--all", "every", is_flag=True, help="Show deprecated and removed ones as well.")
+def list_(ui: Ui, *, every: bool) -> int:
     """List the environments of the project.
 
-    LOCK says how the lock stands to the spec: current, stale, missing or unreadable.
+    And those that envsolver ships, to be used as they are or extended. LOCK says how the lock stands to the spec:
+    current, stale, missing or unreadable.
     """
-    project = open_project(ui.common.project)
-    rows = environments(project)
+    listed = listing(ui.common.project)
     if ui.json_wanted:
-        ui.json({"project": str(project.root), "environments": [_row_as_json(row) for row in rows]})
-    elif rows:
-        cells = [_cells(row) for row in rows]
-        head = ("NAME", "LOCK", "PYTHON", "GPU", "STATUS", "PLATFORMS", "TITLE")
-        ui.out(table(cells, head=head, width=ui.width if ui.terminal else None))
+        ui.json(
+            {
+                "project": str(listed.root) if listed.root else None,
+                "environments": [_row_as_json(row) for row in listed.own],
+                "shipped": [_row_as_json(row) for row in listed.shipped],
+            }
+        )
     else:
+        _print_listing(ui, listed, every=every)
+    return 2 if any(row.problems for row in listed.own) else 0
+
+
+def _print_listing(ui: Ui, listed: Listing, *, every: bool) -> None:
+    parts = {"": listed.own, "shipped with envsolver": listed.shipped}
+    shown = {title: [row for row in rows if every or not row.hidden] for title, rows in parts.items()}
+    width = ui.width if ui.terminal else None
+    head = ("NAME", "LOCK", "PYTHON", "GPU", "STATUS", "PLATFORMS", "TITLE")
+    texts = []
+    for title, rows in shown.items():
+        if rows:
+            text = table([_cells(row) for row in rows], head=head, width=width)
+            texts.append(f"{ui.style(title, '1')}\n{text}" if title else text)
+    if texts:
+        ui.out("\n\n".join(texts))
+    if listed.root and not listed.own:
         ui.say("the project has no environments: write a spec into specs/")
-    bad = [row for row in rows if row.problems]
-    if not ui.json_wanted:
-        for row in bad:
+    if hidden := sum(len(rows) for rows in parts.values()) - sum(map(len, shown.values())):
+        ui.say(f"not shown, as deprecated or removed: {hidden}; `envsolver list --all` shows them")
+    for row in listed.own:
+        if row.problems:
             ui.error("\n".join(str(problem) for problem in row.problems))
-    return 2 if bad else 0
 
 
 def _cells(row: EnvironmentRow) -> tuple[str, ...]:
@@ -86,14 +106,14 @@ def _row_as_json(row: EnvironmentRow) -> dict[str, Any]:
 
 
 @command("show")
-@click.argument("name", type=EnvironmentName(), metavar="NAME")
+@click.argument("name", type=EnvironmentName(shipped=True), metavar="NAME")
 def show(ui: Ui, name: str) -> None:
     """Show all that is known of one environment.
 
     What its spec says with all bases applied, what cannot be had from an index, and how its lock stands to it.
     """
-    project = open_project(ui.common.project)
-    found = summary(project, name)
+    project, environment = locate_environment(ui.common.project, name)
+    found = summary(project, environment)
     if ui.json_wanted:
         ui.json(_summary_as_json(found))
     else:

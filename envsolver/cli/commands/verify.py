@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from envsolver.app.project import open_project
+from envsolver.app.project import locate_environment
 from envsolver.cli.base import EnvironmentName, command
 from envsolver.cli.text import count
 from envsolver.cli.ui import display_path
@@ -36,7 +36,7 @@ _WORDS = {
 
 
 @command("verify")
-@click.argument("name", type=EnvironmentName(), metavar="NAME")
+@click.argument("name", type=EnvironmentName(shipped=True), metavar="NAME")
 @click.option(
     "--prefix",
     type=click.Path(path_type=Path, file_okay=False),
@@ -54,8 +54,7 @@ def verify(ui: Ui, name: str, *, prefix: Path, groups: tuple[str, ...]) -> int:
     """
     from envsolver.app.verifying import verify as run
 
-    project = open_project(ui.common.project)
-    environment = project.find(name)
+    project, environment = locate_environment(ui.common.project, name)
     with ui.progress() as progress:
         found = run(project, environment, prefix, groups or None, progress)
     if ui.json_wanted:

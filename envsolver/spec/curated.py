@@ -1,0 +1,59 @@
+"""The catalogue that envsolver ships: its own specs and locks, and the way from a path as shown to the file.
+
+The wheel carries them beside the code. In a checkout they are the repository's own ``specs/`` and ``locks/``: there is
+one copy of them. A file of the catalogue is shown, and named in locks, as ``envsolver:specs/NAME.yaml``, wherever it
+lies on a machine.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from envsolver.model.spec import IndexSpec
+
+__all__ = ["PREFIX", "curated_root", "frozen_path", "located", "root_of", "shown_in"]
+
+PREFIX = "envsolver:"
+"""Stands before the path of a file of the catalogue."""
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def curated_root() -> Path | None:
+    """Return the folder with ``specs/`` and ``locks/`` of the catalogue; None where it was left out."""
+    carried = _PACKAGE / "curated"
+    if (carried / "specs").is_dir():
+        return carried
+    checkout = _PACKAGE.parent
+    # Anybody's site-packages could have a folder called specs; a checkout has our build file beside it.
+    return checkout if (checkout / "specs").is_dir() and (checkout / "pyproject.toml").is_file() else None
+
+
+def shown_in(path: Path, project: Path) -> str:
+    """Return how messages and locks name a file: relative to the project, else as one of the catalogue."""
+    resolved = path.resolve()
+    project = project.resolve()
+    if resolved.is_relative_to(project):
+        return resolved.relative_to(project).as_posix()
+    root = curated_root()
+    if root is not None and resolved.is_relative_to(root):
+        return f"{PREFIX}{resolved.relative_to(root).as_posix()}"
+    return path.as_posix()
+
+
+def root_of(shown: str, project: Path) -> Path:
+    """Return the folder that a path as shown is relative to: the project, or the catalogue."""
+    root = curated_root() if shown.startswith(PREFIX) else None
+    return root or project
+
+
+def located(shown: str, project: Path) -> Path:
+    """Return the file that a path as shown means."""
+    return root_of(shown, project) / shown.removeprefix(PREFIX)
+
+
+def frozen_path(index: IndexSpec, project: Path) -> Path:
+    """Return the file that serves in place of a frozen index: relative to the spec that names it."""
+    return located(index.origin.path, project).parent / str(index.frozen)
