@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.cli import CommandLine
 from tests.support.index_server import IndexServer
+from tests.support.joint import Joint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -133,3 +135,12 @@ def default_index(index_server: IndexServer, monkeypatch: pytest.MonkeyPatch) ->
 def repository() -> Path:
     """Return the folder that the tests stand in, with specs and locks."""
     return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def joint(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, default_index: IndexServer
+) -> Joint:
+    """Return a project in the current folder, with a channel of conda and the default index."""
+    monkeypatch.chdir(tmp_path)
+    return Joint(CommandLine(tmp_path, capsys), default_index)

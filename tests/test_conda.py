@@ -25,65 +25,16 @@ from envsolver.model.origin import Origin
 from envsolver.model.spec import GpuSpec
 from envsolver.spec.load import load_spec
 from tests.support.channels import PYTHON, ChannelFolder
-from tests.support.cli import CommandLine, publish
+from tests.support.cli import publish
+from tests.support.joint import HEAD, versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from envsolver.lock.model import Lock
-    from tests.support.index_server import IndexServer
+    from tests.support.joint import Joint
 
 DATA = os.environ.get("ENVSOLVER_CONDA_DATA")
 """A folder with ``channels/pytorch`` and ``channels/conda-forge``; read here, since fixtures hide such variables."""
-
-HEAD = """\
-python: "3.9"
-platforms: [linux-64]
-system: {{ glibc: "2.31" }}
-channels: [{channels}]
-"""
-
-
-class Joint:
-    """A project with channels and an index."""
-
-    def __init__(self, cli: CommandLine, index: IndexServer) -> None:
-        self.cli = cli
-        self.index = index
-        self.main = ChannelFolder(cli.root / "main")
-        self.main.python("3.9.13", "3.10.4")
-
-    def spec(self, body: str, *channels: str) -> None:
-        head = HEAD.format(channels=", ".join(channels or (self.main.url,)))
-        self.cli.spec("a", head + body)
-
-    def lock(self, body: str, *channels: str, options: tuple[str, ...] = ()) -> Lock:
-        self.spec(body, *channels)
-        done = self.cli("lock", "a", *options)
-        assert done.status == 0, done.err
-        return self.read()
-
-    def refused(self, body: str, *channels: str, status: int = 3) -> str:
-        self.spec(body, *channels)
-        done = self.cli("lock", "a")
-        assert done.status == status, done.err
-        return done.said
-
-    def read(self) -> Lock:
-        return loads(self.cli.lock_file("a").read_text(encoding="utf-8"))
-
-
-@pytest.fixture
-def joint(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, default_index: IndexServer
-) -> Joint:
-    monkeypatch.chdir(tmp_path)
-    return Joint(CommandLine(tmp_path, capsys), default_index)
-
-
-def versions(lock: Lock) -> dict[str, str]:
-    return {package.name: package.version for package in lock.packages}
-
 
 # One problem
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMATS", "ExportFormat", "ExportOptions", "export", "spec_schema"]
 
-ExportFormat = Literal["requirements", "pylock", "constraints", "explicit", "environment"]
+ExportFormat = Literal["requirements", "pylock", "constraints", "conda-lock", "explicit", "environment", "pixi"]
 
 FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 
@@ -27,7 +27,7 @@ class ExportOptions:
         platform: None for all platforms of the lock; what only some of them have then carries a marker.
         groups: to take beside the base.
         hashes: leave them out of ``requirements`` to allow checkouts of a version control system, which have none.
-        offline: for ``pylock``: read the indexes' pages from the cache only.
+        offline: for formats that hold URLs: read the indexes' pages from the cache only.
     """
 
     platform: str | None = None
@@ -46,9 +46,9 @@ def export(
             format, or something has no hash.
         FileError: there is no lock, or an index has not got a file of it.
         LockError: the lock makes no sense.
-        NetworkError: an index did not answer (``pylock`` alone has URLs in it).
+        NetworkError: an index did not answer (``conda-lock``, ``pixi`` and ``pylock`` have URLs in them).
     """
-    from envsolver.formats import condafiles, constraints, pylock, requirements
+    from envsolver.formats import condafiles, condalock, constraints, pixi, pylock, requirements
 
     lock = read_lock(project, environment)
     if format_ == "requirements":
@@ -61,18 +61,21 @@ def export(
         return condafiles.explicit(lock, platform=options.platform, groups=options.groups)
     if format_ == "environment":
         return condafiles.environment(lock, platform=options.platform, groups=options.groups)
-    if options.platform is not None or options.groups:
+    if format_ != "conda-lock" and (options.platform is not None or options.groups):
         raise UsageError(
-            "a pylock holds all platforms and groups: the installer chooses", hint="leave out --platform and --group"
+            f"--format {format_} holds all platforms and groups: the installer chooses",
+            hint="leave out --platform and --group",
         )
-    if any(lock.conda(target.name) for target in lock.targets):
+    if format_ == "pylock" and any(lock.conda(target.name) for target in lock.targets):
         raise UsageError(
             "a pylock cannot hold packages of conda (PEP 751)", hint="--format requirements has those of pip alone"
         )
     from envsolver.app.locating import locate
 
-    spec = project.spec(environment)
-    return pylock.dumps(lock, url_of=locate(project, spec, lock, offline=options.offline, progress=progress))
+    url_of = locate(project, project.spec(environment), lock, offline=options.offline, progress=progress)
+    if format_ == "conda-lock":
+        return condalock.dumps(lock, url_of=url_of, platform=options.platform, groups=options.groups)
+    return pixi.dumps(lock, url_of=url_of) if format_ == "pixi" else pylock.dumps(lock, url_of=url_of)
 
 
 def spec_schema() -> dict[str, Any]:

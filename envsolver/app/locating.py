@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from envsolver.lock.model import DIRECT_INDEX
 from envsolver.lock.urls import public_url
+from envsolver.model.candidate import is_conda
 from envsolver.model.errors import FileError, UnknownPackageError
 from envsolver.sources.open import SourceSettings, open_session
 
@@ -26,7 +27,7 @@ _MOVED = "the file is gone, or your index is another one than that of the lock; 
 def locate(
     project: Project, spec: Spec, lock: Lock, *, offline: bool, progress: Progress
 ) -> Callable[[LockedFile], str]:
-    """Return a function from a file of an index to its URL, without credentials.
+    """Return a function from a file of pip to its URL, without credentials.
 
     The indexes' pages are read, from the cache where it has them. A file is found by its sha256: an index may serve
     other bytes under one name.
@@ -54,7 +55,7 @@ async def _locate(
             wanted = [
                 (package, package.file(target.name))
                 for package in lock.packages_on(target.name).values()
-                if package.file(target.name).index != DIRECT_INDEX
+                if package.file(target.name).index != DIRECT_INDEX and not is_conda(package.name)
             ]
             found = await asyncio.gather(*(find_url(source, package, file) for package, file in wanted))
             for (_, file), url in zip(wanted, found, strict=True):

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from envsolver.formats.condaparts import build_string, conda_target, conda_url, in_order
 from envsolver.formats.requirements import comment
 from envsolver.formats.spectext import scalar
-from envsolver.model.candidate import CONDA_PREFIX, is_conda
-from envsolver.model.errors import UsageError
+from envsolver.model.candidate import CONDA_PREFIX
 from envsolver.spec.conda import CHANNEL_ALIAS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from envsolver.lock.model import Lock, LockedPackage, LockedTarget
-    from envsolver.model.candidate import Name
+    from envsolver.lock.model import Lock, LockedTarget
 
 __all__ = ["environment", "explicit"]
 
@@ -32,7 +31,7 @@ def explicit(lock: Lock, *, platform: str | None = None, groups: Sequence[str] =
     Raises:
         UsageError: the lock has no such platform or group, or no packages of conda.
     """
-    target = _target(lock, platform, groups)
+    target = conda_target(lock, platform, groups)
     lines = [
         *_heading(lock, target, "explicit", groups),
         comment(f"#     conda create --name {lock.name} --file THIS_FILE"),
@@ -40,10 +39,10 @@ def explicit(lock: Lock, *, platform: str | None = None, groups: Sequence[str] =
         *_pip_part(lock, target, groups),
         "@EXPLICIT",
     ]
-    for package in _in_order(lock, target):
+    for package in in_order(lock, target):
         file = package.file(target.name)
         # md5 is what every version of these tools understands; where a channel gives none, the newer ones take sha256.
-        lines.append(f"{_url(lock, package, target)}#{file.md5 or f'sha256:{file.sha256}'}")
+        lines.append(f"{conda_url(lock, package, target)}#{file.md5 or f'sha256:{file.sha256}'}")
     return "\n".join([*lines, ""])
 
 
@@ -58,9 +57,9 @@ def environment(lock: Lock, *, platform: str | None = None, groups: Sequence[str
     Raises:
         UsageError: the lock has no such platform or group, or no packages of conda.
     """
-    target = _target(lock, platform, groups)
+    target = conda_target(lock, platform, groups)
     lines = [*_heading(lock, target, "environment", groups), comment("#     conda env create --file THIS_FILE")]
-    channels = {file.index: None for package in _in_order(lock, target) for file in package.files}
+    channels = {file.index: None for package in in_order(lock, target) for file in package.files}
     named = [index for index in lock.indexes if index.alias in channels]
     lines += [f"name: {scalar(lock.name)}", "channels:"]
     names = {index.alias: index.url.removeprefix(f"{CHANNEL_ALIAS}/") for index in named}
@@ -70,21 +69,11 @@ def environment(lock: Lock, *, platform: str | None = None, groups: Sequence[str
         name = package.name.removeprefix(CONDA_PREFIX)
         # With the channel: the order above says nothing about which one has what.
         channel = names[package.file(target.name).index]
-        lines.append(f"  - {scalar(f'{channel}::{name}={package.version}={_build(package, target)}')}")
+        lines.append(f"  - {scalar(f'{channel}::{name}={package.version}={build_string(package, target)}')}")
     pins = lock.select(target.platform, groups)
     if pins:
         lines += ["  - pip:", *(f"      - {scalar(pin.requirement)}" for pin in pins)]
     return "\n".join([*lines, ""])
-
-
-def _target(lock: Lock, platform: str | None, groups: Sequence[str]) -> LockedTarget:
-    target = lock.target(platform, groups)
-    if not lock.conda(target.name):
-        raise UsageError(
-            f"the lock of {lock.name} has no packages of conda on {target.platform}",
-            hint="--format requirements or pylock is for those of pip",
-        )
-    return target
 
 
 def _heading(lock: Lock, target: LockedTarget, form: str, groups: Sequence[str]) -> Iterator[str]:
@@ -104,32 +93,3 @@ def _pip_part(lock: Lock, target: LockedTarget, groups: Sequence[str]) -> Iterat
         yield f"# Then the {len(pins)} packages of pip, with the Python of that environment:"
         yield comment(f"#     {' '.join(command)}")
         yield "#     python -m pip install --no-deps --require-hashes -r requirements.txt"
-
-
-def _in_order(lock: Lock, target: LockedTarget) -> list[LockedPackage]:
-    """Return the packages of conda, each behind those that it requires; where these go in a circle, by name."""
-    packages = {package.name: package for package in lock.conda(target.name)}
-    ordered: dict[Name, LockedPackage] = {}
-    seen: set[Name] = set()
-    for start in packages:
-        stack = [(start, False)]
-        while stack:
-            name, done = stack.pop()
-            if done:
-                ordered[name] = packages[name]
-            elif name not in seen:
-                seen.add(name)
-                stack.append((name, True))
-                below = {edge.name for edge in packages[name].edges(target.name) if is_conda(edge.name)}
-                stack += [(other, False) for other in sorted(below & packages.keys(), reverse=True)]
-    return list(ordered.values())
-
-
-def _url(lock: Lock, package: LockedPackage, target: LockedTarget) -> str:
-    file = package.file(target.name)
-    return f"{lock.index_url(file.index)}/{file.subdir}/{file.filename}"
-
-
-def _build(package: LockedPackage, target: LockedTarget) -> str:
-    filename = package.file(target.name).filename
-    return filename.removesuffix(".conda").removesuffix(".tar.bz2").rpartition("-")[2]

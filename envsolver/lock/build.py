@@ -233,6 +233,7 @@ def _file(file: File, source: MetadataSource) -> LockedFile:
         requirements=claim,
         md5=file.md5,
         subdir=file.subdir,
+        conda=file.conda,
     )
 
 

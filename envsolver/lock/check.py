@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from envsolver.lock.knowledge import LockedBound, LockedRule
     from envsolver.lock.model import Lock, LockedBuild, LockedFile, LockedPackage
-    from envsolver.model.candidate import Name
+    from envsolver.model.candidate import CondaFacts, Name
 
 __all__ = ["Defect", "KeyPath", "defects", "summary"]
 
@@ -39,6 +39,8 @@ _TREE = re.compile(r"sha256:[0-9a-f]{64}")
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _SUBDIR = re.compile(r"[a-z0-9]+(?:-[a-z0-9_]+)?")
 _CONDA_FILE = re.compile(r"[A-Za-z0-9_][^/\\\s]*-[^/\\\s-]+-[^/\\\s-]+(?:\.conda|\.tar\.bz2)")
+_PRINTED = re.compile(r"[\x20-\x7e]+")
+_VIRTUAL = re.compile(rf"__{_PRINTED.pattern}")
 _COMMIT = re.compile(r"[0-9a-f]{40,64}")
 _FILENAME = re.compile(r"[A-Za-z0-9_][^/\\:*?\"<>|\x00-\x1f\x7f-\U0010ffff]*")
 _PATH = re.compile(r"/(?!/)[\x21-\x7e]*")
@@ -233,6 +235,8 @@ def _artefact_defects(file: LockedFile) -> Iterator[Defect]:
         yield from _shape(("md5",), file.md5, _MD5, "an md5 in lower-case hexadecimal")
     if file.subdir is not None:
         yield from _shape(("subdir",), file.subdir, _SUBDIR, "a part of a channel")
+    if file.conda is not None:
+        yield from _record_defects(file.conda)
     if file.size is not None and file.size < 0:
         yield ("size",), f"{file.size} bytes cannot be"
     if file.path is not None:
@@ -240,6 +244,16 @@ def _artefact_defects(file: LockedFile) -> Iterator[Defect]:
         yield from _shape(("path",), file.path, _PATH, "the path of a URL")
     if file.uploaded is not None:
         yield from _shape(("uploaded",), file.uploaded, _INSTANT, "an instant in UTC")
+
+
+def _record_defects(facts: CondaFacts) -> Iterator[Defect]:
+    for at, text in enumerate(facts.virtual):
+        yield from _shape(("virtual", at), text, _VIRTUAL, "a match spec of a virtual package")
+    for key, values in (("constrains", facts.constrains), ("features", facts.features)):
+        for at, text in enumerate(values):
+            yield from _shape((key, at), text, _PRINTED, "printable text")
+    if facts.number is not None and facts.number < 0:
+        yield ("build-number",), "is counted from 0"
 
 
 def _shape(path: KeyPath, value: str, pattern: re.Pattern[str], what: str) -> Iterator[Defect]:

@@ -10,8 +10,13 @@ if TYPE_CHECKING:
 
 __all__ = ["content_digest"]
 
-_HINTS = frozenset({"inputs_digest", "uploaded", "path", "knowledge", "bounds", "rules", "rule", "trees", "tools"})
-"""Fields that do not decide what is installed: mirrors differ in them, or they say how the lock came about."""
+_HINTS = frozenset(
+    {"inputs_digest", "uploaded", "path", "knowledge", "bounds", "rules", "rule", "trees", "tools", "conda"}
+)
+"""Fields that do not decide what is installed: mirrors differ in them, or they say how the lock came about.
+
+A channel corrects its records (``conda``) without touching the packages.
+"""
 
 
 def content_digest(lock: Lock) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from envsolver.lock.knowledge import LockedBound, LockedRule
-    from envsolver.model.candidate import FileKind
+    from envsolver.model.candidate import CondaFacts, FileKind
 
 __all__ = [
     "BASE_GROUP",
@@ -129,6 +129,7 @@ class LockedFile:
         targets: those of the package's targets that it serves.
         md5: of a package of conda, where its channel says so; older tools ask for it.
         subdir: of a package of conda: the part of the channel that it lies in.
+        conda: what else its record says; None if that is nothing, or if the lock is of before it was kept.
     """
 
     index: str
@@ -144,6 +145,7 @@ class LockedFile:
     targets: tuple[str, ...] = ()
     md5: str | None = None
     subdir: str | None = None
+    conda: CondaFacts | None = None
 
     @property
     def kind(self) -> FileKind:

@@ -24,7 +24,7 @@ from envsolver.lock.model import (
     LockedTree,
 )
 from envsolver.lock.places import line_of
-from envsolver.model.candidate import Name
+from envsolver.model.candidate import CondaFacts, Name
 from envsolver.model.errors import LockError
 
 if TYPE_CHECKING:
@@ -111,10 +111,16 @@ class _Table:
 
     def one_of(self, key: str, values: Sequence[_T]) -> _T:
         """Return one of some words; the first if the key is not there."""
+        return self.optional_of(key, values) or values[0]
+
+    def optional_of(self, key: str, values: Sequence[_T]) -> _T | None:
+        """Return one of some words, or None if the key is not there."""
         found = self.optional(key)
         for value in values:
-            if found in {value, None}:
+            if found == value:
                 return value
+        if found is None:
+            return None
         raise _BadValueError((*self._path, key), f"must be one of {', '.join(values)}")
 
     def integer(self, key: str) -> int | None:
@@ -357,10 +363,22 @@ def _file(table: _Table) -> LockedFile:
         path=table.optional("path"),
         provenance=table.optional("provenance") or "seen",
         requirements=table.one_of("requirements", ("seen", "claimed", "recorded", "built")),
+        conda=_record(table),
         targets=table.strings("targets"),
     )
     table.finish()
     return file
+
+
+def _record(table: _Table) -> CondaFacts | None:
+    facts = CondaFacts(
+        virtual=table.strings("virtual"),
+        constrains=table.strings("constrains"),
+        features=table.strings("features"),
+        number=table.integer("build-number"),
+        noarch=table.optional_of("noarch", ("python", "generic", "none")),
+    )
+    return None if facts == CondaFacts() else facts
 
 
 def _name(text: str | None) -> Name | None:

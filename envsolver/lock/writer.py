@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from envsolver.lock.header import LOCK_VERSION
 from envsolver.model.candidate import is_conda
 
 if TYPE_CHECKING:
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 
     from envsolver.lock.knowledge import LockedBound, LockedEffect, LockedRule
     from envsolver.lock.model import Dependency, Lock, LockedBuild, LockedFile, LockedPackage, LockedRoot, LockedTree
+    from envsolver.model.candidate import CondaFacts
 
 __all__ = ["HIDDEN", "dumps", "toml_string"]
 
@@ -79,8 +79,10 @@ def dumps(lock: Lock) -> str:
 
 def _version(lock: Lock) -> tuple[int, int]:
     """Return the oldest version that has what the lock needs: what nobody uses changes no file."""
+    if any(file.conda is not None for package in lock.packages for file in package.files):
+        return (1, 4)
     if any(is_conda(package.name) for package in lock.packages):
-        return LOCK_VERSION
+        return (1, 3)
     return (1, 2) if lock.trees or lock.builds else (1, 1)
 
 
@@ -186,7 +188,18 @@ def _file(file: LockedFile) -> Iterator[str]:
     yield from _optional("path", file.path)
     yield from _optional("provenance", None if file.provenance == "seen" else file.provenance)
     yield from _optional("requirements", None if file.requirements == "seen" else file.requirements)
+    if file.conda is not None:
+        yield from _record(file.conda)
     yield from _strings("targets", file.targets)
+
+
+def _record(facts: CondaFacts) -> Iterator[str]:
+    if facts.number is not None:
+        yield f"build-number = {facts.number}"
+    yield from _optional("noarch", facts.noarch)
+    yield from _strings("virtual", facts.virtual)
+    yield from _strings("constrains", facts.constrains)
+    yield from _strings("features", facts.features)
 
 
 def _root(root: LockedRoot) -> str:

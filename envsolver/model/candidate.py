@@ -12,11 +12,13 @@ __all__ = [
     "CONDA_PREFIX",
     "DEFAULT_INDEX",
     "DIRECT_INDEX",
+    "CondaFacts",
     "File",
     "FileKind",
     "Metadata",
     "MetadataSource",
     "Name",
+    "Noarch",
     "Page",
     "Release",
     "Shape",
@@ -35,6 +37,9 @@ Name = NewType("Name", str)
 """A project name in canonical form (PEP 503): lower case, single hyphens."""
 
 FileKind = Literal["wheel", "sdist", "conda"]
+
+Noarch = Literal["python", "generic", "none"]
+"""What a package of conda under ``noarch`` holds."""
 
 CONDA_PREFIX = "conda:"
 """Before the name of a package of conda, to tell it from the project of the same name: they need not be the same."""
@@ -94,6 +99,25 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CondaFacts:
+    """What the record of a package of conda says beyond its dependencies and its file name.
+
+    Attributes:
+        virtual: match specs of the virtual packages that it depends on (``__glibc >=2.17``).
+        constrains: match specs of packages that need not be there, but are so if they are.
+        features: those that it tracks: a solver avoids it.
+        number: of its build, where the file name does not end with it.
+        noarch: ``python`` or ``generic``, where subdir and build do not tell; ``none`` for neither.
+    """
+
+    virtual: tuple[str, ...] = ()
+    constrains: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+    number: int | None = None
+    noarch: Noarch | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class File:
     """One wheel or sdist.
 
@@ -108,6 +132,7 @@ class File:
         provenance: ``seen``, or how it is known otherwise (``inferred: …``, as frozen indexes record it).
         md5: lower-case hex; of a package of conda, where its channel says so.
         subdir: of a package of conda: the part of the channel that it lies in.
+        conda: what else its record says; None if that is nothing.
     """
 
     name: Name
@@ -125,6 +150,7 @@ class File:
     provenance: str = "seen"
     md5: str | None = None
     subdir: str | None = None
+    conda: CondaFacts | None = None
 
     @property
     def tags(self) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
-from envsolver.model.candidate import File, Name, conda_name
+from envsolver.model.candidate import CondaFacts, File, Name, conda_name
 from envsolver.model.errors import NetworkError, UsageError
 from envsolver.sources.urls import redact
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from rattler import Channel, Gateway, RepoDataRecord
     from rattler.platform import SubdirLiteral
 
+    from envsolver.model.candidate import Noarch
     from envsolver.model.spec import ChannelSpec
 
 __all__ = ["MIRRORS", "CondaChannels", "channel_alias", "open_gateway", "read_mirrors"]
@@ -125,6 +127,7 @@ class CondaChannels:
             size=record.size,
             uploaded=int(record.timestamp.timestamp()) if record.timestamp else None,
             subdir=str(record.subdir),
+            conda=_facts(record),
         )
 
     async def nearest(self, name: str) -> tuple[str, ...]:
@@ -136,3 +139,19 @@ class CondaChannels:
         text = redact(" ".join(str(error).split()))
         listed = ", ".join(redact(url) for url in self._read_from.values())
         return NetworkError(f"the channels {listed} cannot be read: {text}", hint=f"{MIRRORS} names other places")
+
+
+def _facts(record: RepoDataRecord) -> CondaFacts | None:
+    """Return what a lock keeps of a record that neither its dependencies nor its file name say."""
+    build = str(record.build)
+    told = re.search(r"[0-9]{1,18}$", build)
+    noarch: Noarch = "python" if record.noarch.python else "generic" if record.noarch.generic else "none"
+    by_convention = ("python" if "py" in build else "generic") if str(record.subdir) == "noarch" else "none"
+    facts = CondaFacts(
+        virtual=tuple(sorted(text for text in record.depends if text.startswith("__"))),
+        constrains=tuple(sorted(record.constrains)),
+        features=tuple(sorted(record.track_features)),
+        number=None if record.build_number == (int(told[0]) if told else 0) else record.build_number,
+        noarch=None if noarch == by_convention else noarch,
+    )
+    return None if facts == CondaFacts() else facts
