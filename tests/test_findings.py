@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 ABOUT_LOCKS = {"LCK001", "LCK002", "SEC003", "SEC004"}
 """Of these the examples are specs beside locks and locks beside indexes: test_cli_check and test_newer have them."""
-JUDGED = [code for code in codes().values() if code.code not in ABOUT_LOCKS]
+ABOUT_NODES = {name for name in codes() if name.startswith("RUN")}
+"""Of these the examples are environments on nodes, which the tests of GPU checks have: see test_gpu_judge."""
+JUDGED = [code for code in codes().values() if code.code not in ABOUT_LOCKS | ABOUT_NODES]
 
 
 def found(*pins: str, **facts: Any) -> dict[str, str]:

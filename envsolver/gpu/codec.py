@@ -1,0 +1,66 @@
+"""The documents of GPU checks as JSON: expectations, reports, receipts."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from envsolver.gpu.model import Expectations, Node, Receipt, Report
+
+__all__ = ["dumps", "load_node", "load_receipt", "load_report", "plain"]
+
+
+def plain(value: Expectations | Report | Receipt | Node) -> dict[str, Any]:
+    """Return a document as what JSON can say."""
+    import msgspec
+
+    found: dict[str, Any] = msgspec.to_builtins(value)
+    return found
+
+
+def dumps(value: Expectations | Report | Receipt) -> str:
+    """Return the text of a document: the same for the same content."""
+    return json.dumps(plain(value), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def load_report(data: bytes) -> Report:
+    """Read what a probe wrote.
+
+    Raises:
+        ValueError: it is no report; the message says what is wrong, and where.
+    """
+    import msgspec
+
+    from envsolver.gpu.model import Report
+
+    return msgspec.json.decode(data, type=Report)
+
+
+def load_receipt(data: bytes) -> Receipt:
+    """Read a receipt.
+
+    Raises:
+        ValueError: it is none.
+    """
+    import msgspec
+
+    from envsolver.gpu.model import Receipt
+
+    return msgspec.json.decode(data, type=Receipt)
+
+
+def load_node(data: bytes) -> tuple[Node, dict[str, Any]]:
+    """Read what a probe wrote about a node alone: its GPUs, and the rest of it.
+
+    Raises:
+        ValueError: it is no such document.
+    """
+    import msgspec
+
+    from envsolver.gpu.model import Node
+
+    found = msgspec.json.decode(data, type=dict[str, Any])
+    return msgspec.convert(found.get("node", {}), type=Node), msgspec.convert(
+        found.get("system", {}), type=dict[str, Any]
+    )
