@@ -111,6 +111,7 @@ def build(project: Project, environment: Environment, options: BuildOptions, pro
         CheckFailedError: the tree is another one than the lock records, or than the second build made.
     """
     from envsolver.app.proving import prove, record_tree
+    from envsolver.app.wheels import first_wheels, keep_first_wheels
 
     if options.record and project.shipped:
         raise UsageError(
@@ -122,14 +123,28 @@ def build(project: Project, environment: Environment, options: BuildOptions, pro
     with stopwatch.stage("lock"):
         lock = read_lock(project, environment)
         target = chosen_target(lock, options.platform, options.groups)
+        prefix = options.prefix.absolute()
+        check_prefix(prefix)
+    read, first = lock, tuple[str, ...]()
+    if options.bundle is None:
+        with stopwatch.stage("wheels"):
+            lock, first = first_wheels(
+                project,
+                environment,
+                lock,
+                target,
+                options.groups,
+                python=options.python,
+                offline=options.offline,
+                progress=progress,
+            )
+    with stopwatch.stage("lock"):
         locked = lock.select(target.platform, options.groups)
         pins = installed(lock, locked, target.platform)
         refuse_sources(lock, pins)
-        prefix = options.prefix.absolute()
-        check_prefix(prefix)
     with stopwatch.stage("interpreter"):
         interpreter = choose_interpreter(lock, options.python)
-    notes = _patch_note(lock, interpreter)
+    notes = (*_patch_note(lock, interpreter), *(() if options.record else first))
     store = Store(default_cache_root(os.environ, Path.home()), f"{interpreter.tag}-{target.platform}")
     sources = {wheel.file.sha256: pin for wheel, pin in zip(pins, locked, strict=True) if wheel != pin}
     maker = Maker(project, environment, lock, target, options, interpreter, store, progress, stopwatch, sources)
@@ -146,7 +161,9 @@ def build(project: Project, environment: Environment, options: BuildOptions, pro
         raise FileError(f"{name}: {reason}", hint=f"{prefix} is as it was before") from error
     written: tuple[Path, ...] = ()
     if options.record:
+        kept = keep_first_wheels(project, environment, read, lock)
         written, before = record_tree(project, environment, lock, target, manifest)
+        written = tuple(dict.fromkeys([*kept, *written]))
         if before is not None:
             more = (*more, f"the lock recorded another tree before: {before}")
     return Built(

@@ -48,6 +48,7 @@ class LockOptions:
         refresh: ask the indexes even where the cache is fresh, and solve even if the spec has not changed.
         upgrade: keep no version of the old lock.
         upgrade_packages: packages (``X`` or ``X==V``) whose version may move.
+        builds: find out what source archives are built with.
     """
 
     offline: bool = False
@@ -55,6 +56,7 @@ class LockOptions:
     upgrade: bool = False
     upgrade_packages: tuple[str, ...] = ()
 
+    builds: bool = True
     @property
     def solve_anyway(self) -> bool:
         """Whether to solve although nothing has changed."""
@@ -196,9 +198,10 @@ def lock(
     if jobs:
         import asyncio
 
-        from envsolver.app.relocking import relock
+        from envsolver.app.relocking import Made, finish, relock
 
-        outcomes |= asyncio.run(relock(jobs, options, progress))
+        for name, result in asyncio.run(relock(jobs, options, progress)).items():
+            outcomes[name] = finish(result, options, progress) if isinstance(result, Made) else result
     return tuple(outcomes[environment.name] for environment in environments)
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from envsolver.model.spec import Spec
     from envsolver.sources.open import Session
 
-__all__ = ["relock"]
+__all__ = ["Made", "finish", "relock"]
 
 AT_ONCE = 4
 """Environments solved side by side: enough that one computes while the others wait for the network."""
@@ -42,8 +42,11 @@ AT_ONCE = 4
 
 async def relock(
     jobs: Sequence[tuple[LockJob, Spec]], options: LockOptions, progress: Progress
-) -> dict[str, LockOutcome]:
+) -> dict[str, LockOutcome | Made]:
     """Solve the jobs and write each lock as soon as it is known; return the outcomes by environment.
+
+    A lock with source archives of which it is not known what they are built with is not written yet: that is found out
+    afterwards (:func:`finish`), since build backends run where an interrupt reaches them, beside no event loop.
 
     Raises:
         UsageError: the options make no sense.
@@ -63,22 +66,50 @@ async def relock(
         if session.default_index.ignored:
             progress.note(_passed_over(session.default_index.ignored))
 
-        async def run(job: LockJob, spec: Spec) -> LockOutcome | _Made:
+        async def run(job: LockJob, spec: Spec) -> LockOutcome | Made:
             async with turns:
                 named = _NamedProgress(progress, spec.name if len(jobs) > 1 else "")
                 try:
                     made = await _make(job, spec, upgrades, session, named)
                     # Whether a package that is to move concerns any environment is known when all are solved.
-                    return made if upgrades.moving else _write(made)
+                    return made if upgrades.moving or _is_open(made, options) else _write(made)
                 except EnvsolverError as error:
                     return job.outcome("failed", reasons=job.state.reasons, error=error)
 
         results = await asyncio.gather(*(run(job, spec) for job, spec in jobs))
-    made = [result for result in results if isinstance(result, _Made)]
+    made = [result for result in results if isinstance(result, Made)]
     if len(made) == len(jobs):
         upgrades.refuse_unknown(lock for one in made for lock in (one.old, one.solved.lock))
-    outcomes = [_write_late(result) if isinstance(result, _Made) else result for result in results]
-    return {outcome.name: outcome for outcome in outcomes}
+    outcomes = [
+        _write_late(result) if isinstance(result, Made) and not _is_open(result, options) else result
+        for result in results
+    ]
+    return {job.environment.name: outcome for (job, _), outcome in zip(jobs, outcomes, strict=True)}
+
+
+def finish(made: Made, options: LockOptions, progress: Progress) -> LockOutcome:
+    """Find out what the source archives of a lock are built with, and write it."""
+    from envsolver.app.closures import lock_builds
+
+    job, solved = made.job, made.solved
+    try:
+        with job.stopwatch.stage("builds"):
+            lock, notes = lock_builds(
+                job.project, job.environment, solved.lock, made.old, offline=options.offline, progress=progress
+            )
+    except EnvsolverError as error:
+        return job.outcome("failed", reasons=job.state.reasons, error=error)
+    return _write_late(replace(made, solved=replace(solved, lock=lock, notes=(*solved.notes, *notes))))
+
+
+def _is_open(made: Made, options: LockOptions) -> bool:
+    if not options.builds or all(
+        file.kind != "sdist" for package in made.solved.lock.packages for file in package.files
+    ):
+        return False
+    from envsolver.app.closures import lacks_builds
+
+    return lacks_builds(made.solved.lock)
 
 
 def _known_packages(project: Project) -> frozenset[Name]:
@@ -93,7 +124,7 @@ def _passed_over(ignored: Sequence[str]) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Made:
+class Made:
     """A lock that was solved and is not written yet."""
 
     job: LockJob
@@ -102,7 +133,7 @@ class _Made:
     solved: Solved
 
 
-async def _make(job: LockJob, spec: Spec, upgrades: Upgrades, session: Session, progress: Progress) -> _Made:
+async def _make(job: LockJob, spec: Spec, upgrades: Upgrades, session: Session, progress: Progress) -> Made:
     """Solve one environment.
 
     Raises:
@@ -145,7 +176,7 @@ async def _make(job: LockJob, spec: Spec, upgrades: Upgrades, session: Session, 
         raise vanished(missing)
     # What was built, and comes out the same, keeps what was recorded of it.
     solved = replace(solved, lock=keep_proofs(old, solved.lock))
-    return _Made(job=job, spec=spec, old=old, solved=solved)
+    return Made(job=job, spec=spec, old=old, solved=solved)
 
 
 async def _explained(
@@ -163,14 +194,14 @@ async def _explained(
     return error
 
 
-def _write_late(made: _Made) -> LockOutcome:
+def _write_late(made: Made) -> LockOutcome:
     try:
         return _write(made)
     except EnvsolverError as error:
         return made.job.outcome("failed", reasons=made.job.state.reasons, error=error)
 
 
-def _write(made: _Made) -> LockOutcome:
+def _write(made: Made) -> LockOutcome:
     """Write both files of a lock.
 
     Raises:

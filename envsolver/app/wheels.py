@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from envsolver.app.lockfile import read_lock
 from envsolver.app.recording import write_lock
 from envsolver.app.works import Works
+from envsolver.lock.builds import find_build
 from envsolver.model.errors import EnvsolverError, FileError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from envsolver.app.project import Environment, Project
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from envsolver.lock.model import Lock, LockedTarget, Pin
     from envsolver.model.ports import Progress
 
-__all__ = ["WheelOptions", "WheelsMade", "make_wheels"]
+__all__ = ["WheelOptions", "WheelsMade", "first_wheels", "keep_first_wheels", "make_wheels"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,10 +87,66 @@ def make_wheels(project: Project, environment: Environment, options: WheelOption
             write_lock(project, environment, works.lock)
         raise
     except OSError as error:
-        name = os.fsdecode(error.filename) if error.filename else str(works.store.folder)
-        raise FileError(f"{name}: {(error.strerror or str(error)).lower()}") from error
+        raise _unwritable(error, works) from error
     written = write_lock(project, environment, works.lock) if works.lock != lock else ()
     return WheelsMade(wheels=made, written=written)
+
+
+def first_wheels(
+    project: Project,
+    environment: Environment,
+    lock: Lock,
+    target: LockedTarget,
+    groups: Sequence[str],
+    *,
+    python: Path | None,
+    offline: bool,
+    progress: Progress,
+) -> tuple[Lock, tuple[str, ...]]:
+    """Build, for the first time, the wheels of source archives of which the lock says what they are built with only.
+
+    Returns:
+        The lock with what came of it, which is not written; and notes.
+
+    Raises:
+        EnvsolverError: as :func:`make_wheels`.
+    """
+    from envsolver.app.building import choose_interpreter
+
+    pins = lock.select(target.platform, groups)
+    builds = [(pin, find_build(lock, pin.file.sha256, target.platform)) for pin in pins if pin.file.kind == "sdist"]
+    if not (todo := [pin for pin, build in builds if build is not None and not build.is_built]):
+        return lock, ()
+    if any(build is None for _, build in builds):
+        return lock, ()  # not all of them can be built: nothing is begun
+    interpreter = choose_interpreter(lock, python)
+    works = Works(project, environment, lock, target, interpreter, progress, offline)
+    try:
+        for pin in todo:
+            works.make(pin)
+    except OSError as error:
+        raise _unwritable(error, works) from error
+    names = ", ".join(f"{pin.package.name} {pin.package.version}" for pin in todo)
+    note = f"built for the first time: {names}; `envsolver wheel {lock.name}` writes into the lock what comes of it"
+    return works.lock, (note,)
+
+
+def keep_first_wheels(project: Project, environment: Environment, before: Lock, lock: Lock) -> tuple[Path, ...]:
+    """Write a lock with wheels that were built for the first time.
+
+    Raises:
+        FileError: it cannot be written, or has changed meanwhile.
+    """
+    if lock == before:
+        return ()
+    if read_lock(project, environment) != before:
+        raise FileError(f"the lock of {lock.name} has changed while the environment was built", hint="build it again")
+    return write_lock(project, environment, lock)
+
+
+def _unwritable(error: OSError, works: Works) -> FileError:
+    name = os.fsdecode(error.filename) if error.filename else str(works.store.folder)
+    return FileError(f"{name}: {(error.strerror or str(error)).lower()}")
 
 
 def _wanted(lock: Lock, target: LockedTarget, options: WheelOptions) -> list[Pin]:

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from envsolver.app.timing import Stopwatch
+from envsolver.app.recipes import fetch_archive, is_up_to_date, settings_of, solve_requirements, unpack_archive
 from envsolver.build.backend import Workshop, static_requirements
 from envsolver.build.scratch import scratch
-from envsolver.build.stock import fetch, fill, look, stock_wheel
+from envsolver.build.stock import fill, look, stock_wheel
 from envsolver.build.store import Store
 from envsolver.build.toolchain import TOOL_PATH, find_tool, nvcc_release, toolchain
 from envsolver.build.wheelhouse import Wheelhouse, file_digest, key_of
-from envsolver.lock.builds import build_pins, find_build, locked_beside, with_builds
-from envsolver.lock.model import BuildFile, LockedBuild
-from envsolver.model.errors import ArtefactError, MetadataUnusableError, UsageError
-from envsolver.model.origin import Origin
-from envsolver.model.spec import BuildSpec, SpecRequirement
+from envsolver.lock.builds import build_pins, find_build, with_builds
+from envsolver.model.errors import ArtefactError, UsageError
 from envsolver.sources.cache import default_cache_root
 
 if TYPE_CHECKING:
@@ -31,13 +27,12 @@ if TYPE_CHECKING:
     from envsolver.build.download import Remote
     from envsolver.build.interpreter import Interpreter
     from envsolver.build.stock import Shelf
-    from envsolver.lock.model import Lock, LockedIndex, LockedTarget, Pin
+    from envsolver.lock.model import BuildFile, Lock, LockedBuild, LockedIndex, LockedTarget, Pin
     from envsolver.model.ports import Progress
     from envsolver.model.spec import Spec
 
 __all__ = ["WheelMade", "Works"]
 
-_NOWHERE = Origin("", 1)
 _ROUND = 128
 """Builds take place in folders whose paths have a multiple of this length."""
 
@@ -121,59 +116,30 @@ class Works:
 
     def _make(self, pin: Pin, digest: str) -> WheelMade:
         build = find_build(self.lock, digest, self.target.platform)
-        if build is not None and (
-            self.anew or (self.follow_spec and not self._up_to_date(build, self._settings(pin, digest)))
-        ):
+        if build is not None and (self.anew or (self.follow_spec and not is_up_to_date(build, self._settings(pin)))):
             build = None
         house = Wheelhouse(self._root)
         kept = None
-        if build is not None:
+        if build is not None and build.is_built:
             kept = house.get(self._key(build, digest))
             if kept is not None and not self.rebuild and file_digest(kept) == build.sha256:
                 return WheelMade(build=build, path=kept, built=False)
         with scratch(self.store.folder / "work", "build-") as made_folder:
             folder = _of_one_length(made_folder)
-            archive = fetch(self.store, pin, self._remotes(), self.progress)
-            if file_digest(archive) != digest:
-                archive.unlink()
-                raise ArtefactError(
-                    pin.file.filename, "the store's copy is damaged; it was deleted", hint="run it again"
-                )
-            recipe = build or self._resolve(pin, archive, folder / "ask", self._settings(pin, digest))
+            archive = fetch_archive(self.store, pin, self._remotes(), self.progress)
+            recipe = build
+            if recipe is None or not recipe.is_built:
+                recipe = self._resolve(pin, archive, folder / "ask", recipe or self._settings(pin))
             self._check_tools(recipe)
             wheel = self._build(pin, archive, folder / "make", recipe)
             made = self._checked(pin, wheel, recipe)
-            if build is not None and made.sha256 != build.sha256:
+            if build is not None and build.is_built and made.sha256 != build.sha256:
                 raise _other(build, made, wheel, kept)
             path = house.put(self._key(made, digest), wheel)
-        return WheelMade(build=build or made, path=path, built=True)
+        return WheelMade(build=build if build is not None and build.is_built else made, path=path, built=True)
 
-    def _settings(self, pin: Pin, digest: str) -> LockedBuild:
-        """Return what the spec says of a build, as the beginning of what the lock will say."""
-        name = pin.package.name
-        said = next((one for one in self._spec.builds if one.package == name), BuildSpec(package=name, origin=_NOWHERE))
-        beside = locked_beside(self.lock, said.beside, self.target.platform)
-        if absent := sorted(set(said.beside) - {one.partition("==")[0] for one in beside}):
-            raise UsageError(f"{said.origin}: build: {name}: {', '.join(absent)} is not in the lock")
-        return LockedBuild(
-            name=name,
-            version=pin.package.version,
-            source=digest,
-            platform=self.target.platform,
-            wheel="",
-            sha256="",
-            requires=tuple(sorted(one.text for one in said.requires)),
-            beside=tuple(sorted(beside)),
-            environment=tuple(sorted(f"{key}={value}" for key, value in said.environment.items())),
-            path=said.path,
-            needs=tuple(sorted(said.tools)),
-        )
-
-    def _up_to_date(self, build: LockedBuild, said: LockedBuild) -> bool:
-        """Say whether a build of the lock is still how the spec wants it."""
-        keys = ("beside", "environment", "path", "needs")
-        same = all(getattr(build, key) == getattr(said, key) for key in keys)
-        return same and set(said.requires) <= set(build.requires)
+    def _settings(self, pin: Pin) -> LockedBuild:
+        return settings_of(self._spec, self.lock, pin, self.target.platform)
 
     def _check_tools(self, build: LockedBuild) -> None:
         """Refuse to begin without the tools that a build needs.
@@ -207,59 +173,49 @@ class Works:
         self.progress.stage(f"building {pin.package.name} {pin.package.version}")
         return shop.wheel()
 
+    def ask(self, pin: Pin, archive: Path, build: LockedBuild) -> tuple[str, ...]:
+        """Return what a backend asks for, in an environment of what its build requires so far; nothing is kept of it.
+
+        Raises:
+            EnvsolverError: it fails, or cannot be started.
+            OSError: something cannot be written.
+        """
+        with scratch(self.store.folder / "work", "ask-") as folder:
+            alone = replace(build, files=self._solve(pin, build.requires))
+            return self._workshop(pin, archive, folder / "backend", alone).requirements()
+
     def _resolve(self, pin: Pin, archive: Path, folder: Path, said: LockedBuild) -> LockedBuild:
-        """Find out what a build needs: what project and spec say, then what the backend asks for when that is there."""
-        source = self._unpack(pin, archive, folder / "look")
-        requires = tuple(sorted({*said.requires, *static_requirements(source, pin.file.filename)}))
-        build = replace(said, requires=requires, files=self._solve(pin, (*requires, *said.beside)))
+        """Find out what a build needs: what project and spec say, then what the backend asks for when that is there.
+
+        Of a build that the lock has, only what goes beyond it is resolved.
+        """
+        source = unpack_archive(pin, archive, folder / "look")
+        static = {*said.requires, *static_requirements(source, pin.file.filename)}
+        build = self._with_requirements(pin, said, static)
         asked = self._workshop(pin, archive, folder / "backend", build).requirements()
-        everything = tuple(sorted({*requires, *asked}))
-        if everything == requires:
+        return self._with_requirements(pin, build, {*build.requires, *asked})
+
+    def _with_requirements(self, pin: Pin, build: LockedBuild, requires: set[str]) -> LockedBuild:
+        if build.files and requires == set(build.requires):
             return build
-        return replace(build, requires=everything, files=self._solve(pin, (*everything, *said.beside)))
+        wanted = tuple(sorted(requires))
+        return replace(build, requires=wanted, files=self._solve(pin, (*wanted, *build.beside), build.files))
 
-    def _solve(self, pin: Pin, requires: Sequence[str]) -> tuple[BuildFile, ...]:
-        if not requires:
-            return ()
+    def _solve(self, pin: Pin, requires: Sequence[str], prefer: Sequence[BuildFile] = ()) -> tuple[BuildFile, ...]:
         self.progress.stage(f"resolving the build requirements of {pin.package.name}")
-        locked = asyncio.run(self._solved(pin.file.filename, requires))
-        used = [index for index in locked.indexes if self.lock.index_url(index.alias) is None]
-        self._add_indexes(used)
-        return tuple(
-            BuildFile(name=one.package.name, version=one.package.version, file=replace(one.file, targets=()))
-            for one in locked.select(self.target.platform)
-        )
-
-    async def _solved(self, filename: str, requires: Sequence[str]) -> Lock:
-        from envsolver.app.solving import solve_environment
-        from envsolver.sources.open import SourceSettings, open_session
-
-        origin = Origin(filename, 1)
-        # Indexes, their bindings, and the day of the spec hold for build requirements too; what it requires does not.
-        spec = replace(
+        files, indexes = solve_requirements(
+            self.project,
             self._spec,
-            requirements=tuple(SpecRequirement(text=text, origin=origin) for text in requires),
-            platforms=(self.target.platform,),
-            constraints=(),
-            overrides=(),
-            groups=(),
-            group_specs=(),
-            exclusive=(),
-            gpu=None,
+            self.lock,
+            self.target.platform,
+            pin.file.filename,
+            requires,
+            prefer=prefer,
+            offline=self.offline,
+            progress=self.progress,
         )
-        async with open_session(SourceSettings(offline=self.offline), self.progress) as session:
-            solved = await solve_environment(
-                spec,
-                digest="",
-                project_root=self.project.root,
-                session=session,
-                keep=self.lock,  # torch beside a build should bring the numpy of the environment
-                moving=frozenset(),
-                extra_constraints=(),
-                stopwatch=Stopwatch(),
-                progress=self.progress,
-            )
-        return solved.lock
+        self._add_indexes([index for index in indexes if self.lock.index_url(index.alias) is None])
+        return files
 
     def _add_indexes(self, indexes: Sequence[LockedIndex]) -> None:
         if indexes:
@@ -267,7 +223,7 @@ class Works:
 
     def _workshop(self, pin: Pin, archive: Path, folder: Path, build: LockedBuild) -> Workshop:
         """Set up what a backend needs to run: its sources and its environment."""
-        source = self._unpack(pin, archive, folder / "source")
+        source = unpack_archive(pin, archive, folder / "source")
         prefix, work = folder / "env", folder / "work"
         prefix.mkdir()
         work.mkdir()
@@ -281,15 +237,6 @@ class Works:
             path=build.path,
             environment=build.environment,
         )
-
-    def _unpack(self, pin: Pin, archive: Path, folder: Path) -> Path:
-        from envsolver.sources.metadata.unpack import unpack_sdist
-
-        folder.mkdir(parents=True)
-        try:
-            return unpack_sdist(archive, folder, pin.file.filename)
-        except MetadataUnusableError as error:
-            raise ArtefactError(pin.file.filename, error.reason) from error
 
     def _environment(self, prefix: Path, files: Sequence[BuildFile]) -> None:
         from envsolver.app.building import contents_of

@@ -27,12 +27,12 @@ def find_build(lock: Lock, source: str | None, platform: str) -> LockedBuild | N
 def installed(lock: Lock, pins: Iterable[Pin], platform: str) -> tuple[Pin, ...]:
     """Return what is installed for some pins: in place of source archives the wheels that are built of them.
 
-    A source archive of which no build is locked stays.
+    A source archive of which the lock does not say yet what comes of it stays.
     """
     found = []
     for pin in pins:
         build = None if pin.file.kind == "wheel" else find_build(lock, pin.file.sha256, platform)
-        if build is not None:
+        if build is not None and build.is_built:
             wheel = LockedFile(index=BUILT, filename=build.wheel, sha256=build.sha256)
             found.append(Pin(package=pin.package, file=wheel, extras=pin.extras))
         else:

@@ -94,9 +94,10 @@ def _value_defects(lock: Lock) -> Iterator[Defect]:
             yield ("bound", at, *path), message
     yield from _tree_defects(lock)
     yield from _repeated(("build",), [f"{build.source} {build.platform}" for build in lock.builds])
-    for at, build in enumerate(lock.builds):
-        for path, message in _build_defects(lock, build):
-            yield ("build", at, *path), message
+    for key, built in (("build", True), ("closure", False)):
+        for at, build in enumerate(one for one in lock.builds if one.is_built is built):
+            for path, message in _build_defects(lock, build):
+                yield (key, at, *path), message
     for at, package in enumerate(lock.packages):
         for path, message in _package_defects(lock, package):
             yield ("package", at, *path), message
@@ -170,7 +171,10 @@ def _build_defects(lock: Lock, build: LockedBuild) -> Iterator[Defect]:
     yield from _shape(("version",), build.version, _VERSION, "a version")
     yield from _foreign(("platform",), [build.platform], lock.platforms, "platform of the lock")
     yield from _shape(("source",), build.source, _SHA256, "64 hex digits")
-    yield from _shape(("sha256",), build.sha256, _SHA256, "64 hex digits")
+    if build.is_built:
+        yield from _shape(("sha256",), build.sha256, _SHA256, "64 hex digits")
+        if not is_file_of(build.wheel, build.name, build.version) or not build.wheel.endswith(".whl"):
+            yield ("wheel",), f"is not a wheel of {build.name} {build.version}"
     for key, values, pattern, what in (
         ("environment", build.environment, _VARIABLE, "NAME=value"),
         ("path", build.path, _FOLDER, "an absolute path"),
@@ -179,8 +183,6 @@ def _build_defects(lock: Lock, build: LockedBuild) -> Iterator[Defect]:
     ):
         for at, value in enumerate(values):
             yield from _shape((key, at), value, pattern, what)
-    if not is_file_of(build.wheel, build.name, build.version) or not build.wheel.endswith(".whl"):
-        yield ("wheel",), f"is not a wheel of {build.name} {build.version}"
     yield from _repeated(("file",), [one.name for one in build.files])
     for at, one in enumerate(build.files):
         yield from _shape(("file", at, "package"), one.name, _NAME, "a canonical project name")

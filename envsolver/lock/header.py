@@ -12,7 +12,7 @@ from envsolver.model.errors import LockError
 
 __all__ = ["LOCK_VERSION", "LockHeader", "check_text", "not_toml", "read_header", "remake"]
 
-LOCK_VERSION = (1, 4)
+LOCK_VERSION = (1, 6)
 """Version of the format. A reader refuses another major one and ignores unknown keys of a newer minor one."""
 
 _SUFFIX = ".lock.toml"

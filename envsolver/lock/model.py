@@ -257,8 +257,8 @@ class LockedBuild:
         platform: that the wheel is built on.
         requires: what the archive and its backend ask for (PEP 508), sorted.
         files: the packages of the build environment, sorted by name; the whole of them.
-        wheel: file name of the wheel.
-        sha256: of the wheel.
+        wheel: file name of the wheel; empty before the first build.
+        sha256: of the wheel; empty likewise.
         tools: compiler and C library, where the wheel is not pure; a hint why another machine makes another wheel.
         beside: packages of the environment (``torch==1.13.1``) that were to be among ``files``, sorted.
         environment: variables of the build, ``NAME=value``, sorted; ``{env}`` stands for the build environment.
@@ -280,6 +280,26 @@ class LockedBuild:
     path: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
 
+
+    @property
+    def is_built(self) -> bool:
+        """Whether the lock says which wheel comes of it; else it says what it is built with, and no more."""
+        return bool(self.sha256)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedBase:
+    """An environment that the spec builds on top of, as it was when the lock was made.
+
+    Attributes:
+        name: of the environment.
+        digest: ``sha256:…`` of what its lock installed.
+        frozen: whether its versions had to stay.
+    """
+
+    name: str
+    digest: str
+    frozen: bool = False
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedTree:

@@ -203,7 +203,10 @@ def _lock(table: _Table) -> Lock:
         knowledge=table.optional("knowledge"),
         bounds=tuple(_bound(bound) for bound in table.tables("bound")),
         rules=tuple(_rule(rule) for rule in table.tables("rule")),
-        builds=tuple(_build(build) for build in table.tables("build")),
+        builds=(
+            *(_build(build, built=True) for build in table.tables("build")),
+            *(_build(build, built=False) for build in table.tables("closure")),
+        ),
         trees=tuple(_tree(tree) for tree in table.tables("tree")),
     )
     table.finish()
@@ -300,15 +303,15 @@ def _rule(table: _Table) -> LockedRule:
     return rule
 
 
-def _build(table: _Table) -> LockedBuild:
+def _build(table: _Table, *, built: bool) -> LockedBuild:
     build = LockedBuild(
         name=Name(table.text("name")),
         version=table.text("version"),
         source=table.text("source"),
         platform=table.text("platform"),
         requires=table.strings("requires"),
-        wheel=table.text("wheel"),
-        sha256=table.text("sha256"),
+        wheel=table.text("wheel") if built else "",
+        sha256=table.text("sha256") if built else "",
         tools=table.strings("tools"),
         beside=table.strings("beside"),
         environment=table.strings("environment"),

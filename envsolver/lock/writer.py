@@ -89,6 +89,8 @@ def _version(lock: Lock) -> tuple[int, int]:
 def toml_string(text: str) -> str:
     """Return a TOML string: basic, or literal where that spares escapes, as in the quotes of a marker.
 
+    if any(not build.is_built for build in lock.builds):
+        return (1, 5)
     Raises:
         ValueError: it holds a lone surrogate, which is no Unicode scalar value.
     """
@@ -152,7 +154,9 @@ def _package(package: LockedPackage) -> Iterator[str]:
 
 
 def _build(build: LockedBuild) -> Iterator[str]:
-    yield from ("", "[[build]]")
+    # What is not built yet stands in a table of its own: readers of older versions do without it.
+    table = "build" if build.is_built else "closure"
+    yield from ("", f"[[{table}]]")
     yield f"name = {toml_string(build.name)}"
     yield f"version = {toml_string(build.version)}"
     yield f"source = {toml_string(build.source)}"
@@ -162,11 +166,11 @@ def _build(build: LockedBuild) -> Iterator[str]:
     yield from _strings("environment", build.environment)
     yield from _strings("path", build.path)
     yield from _strings("needs", build.needs)
-    yield f"wheel = {toml_string(build.wheel)}"
-    yield f"sha256 = {toml_string(build.sha256)}"
+    yield from _optional("wheel", build.wheel or None)
+    yield from _optional("sha256", build.sha256 or None)
     yield from _strings("tools", build.tools)
     for one in build.files:
-        yield from ("", "[[build.file]]")
+        yield from ("", f"[[{table}.file]]")
         yield f"package = {toml_string(one.name)}"
         yield f"version = {toml_string(one.version)}"
         yield from _file(one.file)

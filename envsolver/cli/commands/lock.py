@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -42,6 +43,17 @@ MOST_CHANGES = 40
     help="Let the version of X move (to V); may be given more than once.",
 )
 @click.option(
+    "--builds/--no-builds",
+    default=True,
+    help="Resolve what source archives are built with, too (the default); `envsolver wheel` does it otherwise.",
+)
+@click.option(
+    "--start",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Keep the versions of a lock of another tool, in place of those of the old lock.",
+)
+@click.option(
     "--apply-fix",
     "fix",
     type=click.IntRange(min=1),
@@ -57,16 +69,24 @@ def lock(
     refresh: bool,
     upgrade: bool,
     upgrade_packages: tuple[str, ...],
+    builds: bool,
+    start: Path | None,
     fix: int | None,
 ) -> int:
     """Resolve environments and write their locks.
 
     For each NAME writes locks/NAME.lock.toml and locks/NAME.requirements.txt, if the spec has changed since they were
-    made. Versions in the old lock stay unless they must move; --upgrade and --upgrade-package let them. Where there is
+    made. Versions in the old lock stay unless they must move; --upgrade and --upgrade-package let them. With --start
+    those of another tool's lock stay (conda-lock.yml, pixi.lock, an @EXPLICIT list of conda, uv.lock, pylock.toml, a
+    compiled requirements.txt), and what moved is told against it.
+    Of source
+    archives it also locks what they are built with, for which it fetches them. Where there is
     no solution, changes of the spec are suggested, each of which was solved; --apply-fix makes one.
     """
     if only_check and (refresh or upgrade or upgrade_packages):
         raise click.UsageError("--check solves nothing: --refresh and --upgrade do not go with it")
+    if start is not None and (only_check or upgrade):
+        raise click.UsageError("--start keeps versions: --check and --upgrade do not go with it")
     if refresh and ui.common.offline:
         raise click.UsageError("--refresh asks the indexes again: --offline does not go with it")
     if only_check and fix is not None:
@@ -75,6 +95,8 @@ def lock(
     heads = project.select(names, every=every)
     if fix is not None and len(heads) != 1:
         raise click.UsageError("--apply-fix takes one environment")
+    if start is not None and len(heads) != 1:
+        raise click.UsageError("--start takes one environment")
     several = len(heads) > 1
     if only_check:
         outcomes = locking.check(project, heads)
@@ -82,7 +104,12 @@ def lock(
             _tell(ui, outcome, several=several)
     else:
         options = locking.LockOptions(
-            offline=ui.common.offline, refresh=refresh, upgrade=upgrade, upgrade_packages=upgrade_packages
+            offline=ui.common.offline,
+            refresh=refresh,
+            upgrade=upgrade,
+            upgrade_packages=upgrade_packages,
+            start=start,
+            builds=builds,
         )
         # Outcomes are told at the end, in the order asked for: the live line is gone then, and the output is the
         # same in every run.

@@ -1,0 +1,198 @@
+"""Build requirements of the source archives of a lock, resolved recursively when the lock is made."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from envsolver.app.recipes import fetch_archive, is_up_to_date, settings_of, solve_requirements, unpack_archive
+from envsolver.build.scratch import scratch
+from envsolver.build.store import Store
+from envsolver.lock.builds import build_pins, find_build, with_builds
+from envsolver.model.candidate import is_conda
+from envsolver.model.errors import EnvsolverError, InterpreterError
+from envsolver.sources.cache import default_cache_root
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from envsolver.app.project import Environment, Project
+    from envsolver.build.interpreter import Interpreter
+    from envsolver.lock.model import Lock, LockedBuild, LockedTarget, Pin
+    from envsolver.model.ports import Progress
+    from envsolver.model.spec import Spec
+
+__all__ = ["lacks_builds", "lock_builds"]
+
+
+def lacks_builds(lock: Lock) -> bool:
+    """Say whether there is a source archive of which the lock does not say what it is built with."""
+    return any(
+        find_build(lock, pin.file.sha256, platform) is None
+        for platform in lock.platforms
+        for pin, _ in _sources(lock, platform)
+    )
+
+
+def lock_builds(
+    project: Project, environment: Environment, lock: Lock, old: Lock | None, *, offline: bool, progress: Progress
+) -> tuple[Lock, tuple[str, ...]]:
+    """Add to a lock what its source archives are built with, as far as that can be known before they are built.
+
+    Nothing is built but build requirements that are source archives themselves. What cannot be found out does not
+    keep the lock from being made: without it the lock is as good as those of other tools.
+
+    Args:
+        project: of the environment.
+        environment: that the lock is of.
+        lock: that was just made.
+        old: that it takes the place of: versions of build requirements stay where they can.
+        offline: use the cache and local files only.
+        progress: is told.
+
+    Returns:
+        The lock, and notes on what could not be found out.
+    """
+    from envsolver.app.building import choose_interpreter
+    from envsolver.build.interpreter import machine_platform
+
+    closer = _Closer(project, environment, lock, old, offline, progress)
+    machine = machine_platform()
+    # What a backend asks for is found out on this machine, and taken over for the others.
+    for platform in sorted(lock.platforms, key=lambda platform: platform != machine):
+        sources = list(_sources(lock, platform))
+        if sources and platform == machine:
+            try:
+                closer.interpreter = choose_interpreter(lock, None)
+            except InterpreterError as error:
+                closer.notes.append(f"no build backend was asked: {str(error).partition(chr(10))[0]}")
+        for pin, target in sources:
+            try:
+                closer.close(pin, target)
+            except (EnvsolverError, OSError) as error:
+                closer.notes.append(_unknown(lock, pin, platform, error))
+        closer.interpreter = None
+    return closer.lock, tuple(dict.fromkeys(closer.notes))
+
+
+@dataclass
+class _Closer:
+    """Finds out what source archives are built with.
+
+    Attributes:
+        lock: with what was found out so far.
+        interpreter: None where no backend can be asked.
+        notes: for the user.
+    """
+
+    project: Project
+    environment: Environment
+    lock: Lock
+    old: Lock | None
+    offline: bool
+    progress: Progress
+    interpreter: Interpreter | None = None
+    notes: list[str] = field(default_factory=list)
+
+    @cached_property
+    def _spec(self) -> Spec:
+        return self.project.spec(self.environment)
+
+    def close(self, pin: Pin, target: LockedTarget) -> None:
+        """Have in the lock what a source archive is built with.
+
+        Raises:
+            EnvsolverError: that cannot be found out.
+            OSError: something cannot be written.
+        """
+        from envsolver.app.remote import open_remote
+        from envsolver.build.backend import static_requirements
+
+        platform = target.platform
+        said = settings_of(self._spec, self.lock, pin, platform)
+        build = find_build(self.lock, pin.file.sha256, platform)
+        if build is not None and is_up_to_date(build, said):
+            return
+        store = Store(default_cache_root(os.environ, Path.home()), "sources")
+        with scratch(store.folder / "work", "closure-") as folder:
+            remotes = open_remote(
+                self.project, self._spec, self.lock, platform, offline=self.offline, progress=self.progress
+            )
+            archive = fetch_archive(store, pin, remotes, self.progress)
+            source = unpack_archive(pin, archive, folder / "look")
+            fixed = {*said.requires, *static_requirements(source, pin.file.filename), *self._elsewhere(pin, platform)}
+            asked = self._ask(pin, target, archive, replace(said, requires=tuple(sorted(fixed))))
+        requires = tuple(sorted({*fixed, *asked}))
+        before = None if self.old is None else find_build(self.old, pin.file.sha256, platform)
+        files, indexes = solve_requirements(
+            self.project,
+            self._spec,
+            self.lock,
+            platform,
+            pin.file.filename,
+            (*requires, *said.beside),
+            prefer=() if before is None else before.files,
+            offline=self.offline,
+            progress=self.progress,
+        )
+        named = [index for index in indexes if self.lock.index_url(index.alias) is None]
+        self.lock = with_builds(self.lock, [replace(said, requires=requires, files=files)], named)
+        for one in build_pins(files):
+            if one.file.kind != "wheel":
+                self.close(one, target)
+
+    def _ask(self, pin: Pin, target: LockedTarget, archive: Path, build: LockedBuild) -> tuple[str, ...]:
+        """Return what the backend asks for where nothing of the environment is beside it, which may be gigabytes.
+
+        It is asked once more before the first build.
+        """
+        from envsolver.app.works import Works
+
+        if self.interpreter is None:
+            return ()
+        works = Works(self.project, self.environment, self.lock, target, self.interpreter, self.progress, self.offline)
+        with suppress(EnvsolverError, OSError):
+            return works.ask(pin, archive, replace(build, beside=()))
+        self.notes.append(
+            f"what the backend of {pin.package.name} {pin.package.version} asks for is not known before its build"
+        )
+        return ()
+
+    def _elsewhere(self, pin: Pin, platform: str) -> tuple[str, ...]:
+        """Return what an archive was found to need on another platform."""
+        others = (one for one in self.lock.builds if one.source == pin.file.sha256 and one.platform != platform)
+        return next((one.requires for one in others), ())
+
+
+def _sources(lock: Lock, platform: str) -> Iterator[tuple[Pin, LockedTarget]]:
+    """Yield the source archives of a platform, each once, with a target that has it."""
+    seen = set()
+    for target in lock.targets:
+        if target.platform != platform:
+            continue
+        for pin in lock.select(platform, _all_groups(lock, target)):
+            digest = pin.file.sha256
+            if pin.file.kind == "sdist" and not is_conda(pin.package.name) and digest and digest not in seen:
+                seen.add(digest)
+                yield pin, target
+
+
+def _all_groups(lock: Lock, target: LockedTarget) -> tuple[str, ...]:
+    exclusive = {group for members in lock.exclusive for group in members}
+    return tuple(group for group in lock.groups if group not in exclusive or group in target.choice)
+
+
+def _unknown(lock: Lock, pin: Pin, platform: str, error: EnvsolverError | OSError) -> str:
+    where = f" for {platform}" if len(lock.platforms) > 1 else ""
+    if isinstance(error, EnvsolverError):
+        reason = str(error).partition("\n")[0]
+    else:
+        reason = f"{os.fsdecode(error.filename or Path())}: {(error.strerror or str(error)).lower()}"
+    return (
+        f"the build requirements of {pin.package.name} {pin.package.version}{where} are not locked: {reason}; "
+        f"`envsolver wheel {lock.name} {pin.package.name}` tries again"
+    )
