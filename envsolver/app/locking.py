@@ -48,6 +48,7 @@ class LockOptions:
         refresh: ask the indexes even where the cache is fresh, and solve even if the spec has not changed.
         upgrade: keep no version of the old lock.
         upgrade_packages: packages (``X`` or ``X==V``) whose version may move.
+        start: a lock of another tool; its versions stay where they can, in place of those of the old lock.
         builds: find out what source archives are built with.
     """
 
@@ -55,12 +56,13 @@ class LockOptions:
     refresh: bool = False
     upgrade: bool = False
     upgrade_packages: tuple[str, ...] = ()
-
+    start: Path | None = None
     builds: bool = True
+
     @property
     def solve_anyway(self) -> bool:
         """Whether to solve although nothing has changed."""
-        return self.refresh or self.upgrade or bool(self.upgrade_packages)
+        return self.refresh or self.upgrade or bool(self.upgrade_packages) or self.start is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
