@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from envsolver.findings.codes import Code
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-ABOUT_LOCKS = {"LCK001", "LCK002", "SEC003", "SEC004"}
+ABOUT_LOCKS = {"LCK001", "LCK002", "LCK003", "SEC003", "SEC004"}
 """Of these the examples are specs beside locks and locks beside indexes: test_cli_check and test_newer have them."""
 ABOUT_NODES = {name for name in codes() if name.startswith("RUN")}
 """Of these the examples are environments on nodes, which the tests of GPU checks have: see test_gpu_judge."""
@@ -74,7 +74,10 @@ def test_codes_about_locks_have_their_examples_elsewhere() -> None:
     for name in ABOUT_LOCKS:
         assert codes()[name].example.text
         assert codes()[name].near.text
-        assert any(name in (tests / f"{module}.py").read_text("utf-8") for module in ("test_cli_check", "test_newer"))
+        assert any(
+            name in (tests / f"{module}.py").read_text("utf-8")
+            for module in ("test_cli_check", "test_newer", "test_bases")
+        )
 
 
 def test_the_documents_are_those_that_the_codes_make() -> None:

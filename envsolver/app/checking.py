@@ -17,10 +17,11 @@ from envsolver.model.errors import EnvsolverError, SpecError, UsageError
 from envsolver.model.origin import Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from envsolver.app.filelists import FileLists
     from envsolver.app.foreign import Circumstances
+    from envsolver.app.freshness import LockState
     from envsolver.app.newer import NewerRelease
     from envsolver.findings.subject import Subject
     from envsolver.knowledge.rules import RuleBook
@@ -195,12 +196,15 @@ def _judge(project: Project, environment: Environment, reader: ListReader | None
     read = cached_lists(subjects) if reader is None else reader(subjects, spec)
     judged = judge([read.into(one) for one in subjects], book, knowledge=knowledge_version())
     packages = sum(len(subject.parts) for subject in subjects)
+    judged = ordered((*judged, *_moved_bases(environment, state)))
     if state.reasons:
-        stale = _about_lock(project, environment, "LCK001", state.reasons)
+        frozen = {why for base, why in state.moved if base.frozen}
+        others = [reason for reason in state.reasons if reason not in frozen]
+        stale = [_about_lock(project, environment, "LCK001", others)] if others else []
         return CheckOutcome(
             name=environment.name,
             standing="stale",
-            findings=ordered((stale, *judged)),
+            findings=ordered((*stale, *judged)),
             packages=packages,
             unread=read.unread,
         )
@@ -254,6 +258,20 @@ def _about_lock(project: Project, environment: Environment, code: str, reasons: 
         place=Origin(project.relative(environment.path), 1),
         hint=f"run `envsolver lock {environment.name}`",
     )
+
+
+def _moved_bases(environment: Environment, state: LockState) -> Iterator[Finding]:
+    for base, why in state.moved:
+        follow = "" if base.frozen else " --refresh"
+        yield Finding(
+            code="LCK003",
+            severity="error" if base.frozen else "warning",
+            message=why,
+            environment=environment.name,
+            packages=(),
+            place=base.origin,
+            hint=f"`envsolver lock {environment.name}{follow}` follows it; `envsolver diff` then shows what that moves",
+        )
 
 
 def check_file(path: Path, circumstances: Circumstances, *, reader: ListReader | None = None) -> CheckOutcome:

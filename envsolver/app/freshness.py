@@ -11,8 +11,10 @@ from envsolver.model.errors import FileError, SpecError
 from envsolver.model.wording import system_reason
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from envsolver.app.project import Environment, Project
-    from envsolver.model.spec import Spec
+    from envsolver.model.spec import BaseSpec, Spec
 
 __all__ = ["LockState", "current_digest", "lock_state", "remember", "spec_files", "state_beside"]
 
@@ -26,12 +28,15 @@ class LockState:
         text: of the lock file, None if there is none.
         solve: why the lock itself is out of date; empty if it is not.
         render: why the requirements file beside it is; empty if it is not.
+        moved: the environments that the spec builds on top of and that are not what they were, each with a sentence;
+            where one is frozen, that is among the reasons in ``solve`` as well.
     """
 
     digest: str
     text: str | None
     solve: tuple[str, ...] = ()
     render: tuple[str, ...] = ()
+    moved: tuple[tuple[BaseSpec, str], ...] = ()
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -80,8 +85,18 @@ def state_beside(project: Project, environment: Environment, spec: Spec) -> Lock
         reasons.append(f"{shown} is the lock of {header.name}")
     if not is_sealed(text):
         reasons.append(f"{shown} was changed by hand or by a merge")
+    moved = _moved(project, spec, text, shown)
+    reasons += [why for base, why in moved if base.frozen]
     render = () if reasons else _render_reasons(project, environment, text)
-    return LockState(digest=digest, text=text, solve=tuple(reasons), render=render)
+    return LockState(digest=digest, text=text, solve=tuple(reasons), render=render, moved=moved)
+
+
+def _moved(project: Project, spec: Spec, text: str, path: str) -> tuple[tuple[BaseSpec, str], ...]:
+    if not spec.bases:  # the usual case imports nothing
+        return ()
+    from envsolver.app.bases import moved
+
+    return moved(project, spec, text, path)
 
 
 def remember(project: Project, environment: Environment) -> None:
@@ -110,11 +125,21 @@ def remember(project: Project, environment: Environment) -> None:
 
 
 def spec_files(project: Project, spec: Spec) -> list[str]:
-    """Return the files that a spec is made of, frozen indexes among them: relative to the project, or absolute."""
+    """Return the files that a spec is made of, with frozen indexes and the locks of bases; relative, or absolute."""
     from envsolver.spec.curated import frozen_path, located
 
     frozen = (frozen_path(index, project.root) for index in spec.indexes if index.frozen)
-    return [project.relative(path) for path in (*(located(shown, project.root) for shown in spec.files), *frozen)]
+    specs = [located(shown, project.root) for shown in spec.files]
+    locks = _base_locks(project, spec)
+    return [project.relative(path) for path in (*specs, *frozen, *locks)]
+
+
+def _base_locks(project: Project, spec: Spec) -> list[Path]:
+    if not spec.bases:
+        return []
+    from envsolver.app.bases import base_lock_files
+
+    return base_lock_files(project, spec)
 
 
 def current_digest(project: Project, spec: Spec) -> str:

@@ -15,6 +15,7 @@ from envsolver.solve.horizon import DAY, DEFAULT_HORIZON, Bounds
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from envsolver.app.bases import Base
     from envsolver.app.project import Project
     from envsolver.model.candidate import Name
     from envsolver.model.resolution import Resolution
@@ -37,6 +38,7 @@ class Knowledge:
         version: of the shipped knowledge; None if it takes no part.
         titles: id of each rule, ignored ones as well → what it says, in one line.
         symptoms: id of each rule → what users see who do without it.
+        bases: the environments that the spec builds on top of.
     """
 
     version: str | None = None
@@ -44,15 +46,19 @@ class Knowledge:
     rules: Rules = field(default_factory=NoRules)
     titles: Mapping[str, str] = field(default_factory=dict)
     symptoms: Mapping[str, str] = field(default_factory=dict)
+    bases: tuple[Base, ...] = ()
 
 
 def load_knowledge(project: Project, spec: Spec) -> Knowledge:
     """Return what is known for an environment.
 
     Raises:
-        SpecError: a rule file of the project is wrong, or the spec ignores a rule that does not exist.
-        FileError: a rule file cannot be read.
+        SpecError: a rule file of the project is wrong, the spec ignores a rule that does not exist, or a base that is
+            to be frozen has no lock.
+        FileError: a rule file or a lock cannot be read.
+        LockError: the lock of a base makes no sense.
     """
+    from envsolver.app.bases import load_bases
     from envsolver.app.rulefiles import load_rules
     from envsolver.knowledge.effects import SolverRules
     from envsolver.knowledge.version import knowledge_version
@@ -65,6 +71,7 @@ def load_knowledge(project: Project, spec: Spec) -> Knowledge:
         rules=SolverRules(book),
         titles={rule.id: rule.title for rule in known},
         symptoms={rule.id: rule.symptom for rule in known},
+        bases=load_bases(project, spec) if spec.bases else (),
     )
 
 

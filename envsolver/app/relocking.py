@@ -144,6 +144,8 @@ async def _make(job: LockJob, spec: Spec, upgrades: Upgrades, session: Session, 
     old = _old_lock(job, upgrades)
     with job.stopwatch.stage("knowledge"):
         knowledge = load_knowledge(project, spec)
+        if upgrades.everything:
+            knowledge = replace(knowledge, bases=tuple(replace(base, suggests=False) for base in knowledge.bases))
     circumstances = Circumstances(
         project_root=project.root,
         session=session,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING
 
+from envsolver.app.bases import frozen_lines, frozen_python, locked_bases, moved_files, refuse_moved, started_from
 from envsolver.app.commits import kept_commits
 from envsolver.app.condaside import channel_indexes, conda_needs, conda_python, kept_records, locked_python
 from envsolver.app.knowledge import Knowledge, with_rule_uses, without_dates
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from envsolver.app.bases import Base
     from envsolver.app.timing import Stopwatch
     from envsolver.lock.model import Lock
     from envsolver.model.candidate import File, Name
@@ -105,7 +107,10 @@ async def solve_environment(
         titles=known.titles,
         ignored_rules=spec.ignored_rules,
     )
+    lock = replace(lock, bases=locked_bases(known.bases))
+    refuse_moved(known.bases, lock)
     notes = [note for resolution in resolutions for note in resolution.notes]
+    notes += moved_files(known.bases, lock)
     return Solved(
         lock=lock,
         notes=tuple(dict.fromkeys([*notes, *without_dates(resolutions, known.bounds), *notes_on_spec(spec, lock)])),
@@ -156,15 +161,21 @@ async def resolve_environment(
 
     async def solve(fork: _Fork, first: Resolution | None, python: str | None = None) -> Resolution:
         python = python or (first.target.python if first else None)
-        release = python or locked_python(spec, keep)
+        release = python or frozen_python(knowledge.bases, spec) or locked_python(spec, keep)
         problem = Problem(
             target=replace(fork.target, python=release) if release else fork.target,
             requirements=_requirements(spec, fork.choice),
-            constraints=(*spec.constraints, *extra_constraints),
+            constraints=(
+                *spec.constraints,
+                *frozen_lines(knowledge.bases, fork.target, fork.choice),
+                *extra_constraints,
+            ),
             overrides=spec.overrides,
             as_of=_as_of(spec),
             as_of_origin=spec.as_of_origin,
-            preferences=_preferences(keep, moving, forks[0], first, fork),
+            preferences=_with_bases(
+                knowledge.bases, keep, moving, fork, _preferences(keep, moving, forks[0], first, fork)
+            ),
             bounds=knowledge.bounds,
             rules=knowledge.rules,
             titles=knowledge.titles,
@@ -176,7 +187,12 @@ async def resolve_environment(
                 session,
                 python=python,
                 as_of=_as_of(spec),
-                keep=kept_records(keep, moving, fork.target.platform),
+                keep=frozenset().union(
+                    *(
+                        kept_records(lock, moving, fork.target.platform)
+                        for lock in (keep, *(base.lock for base in knowledge.bases))
+                    )
+                ),
             ),
         )
         source = sources[fork.target.platform]
@@ -270,6 +286,19 @@ def _preferences(
     new_first = {package.name: package.version for package in first.packages}
     stayed = {name for name, version in old_first.items() if new_first.get(name) == version}
     return {**new_first, **{name: version for name, version in old.items() if name in stayed or name not in new_first}}
+
+
+def _with_bases(
+    bases: Sequence[Base], keep: Lock | None, moving: frozenset[Name], fork: _Fork, known: Mapping[Name, str]
+) -> Mapping[Name, str]:
+    """Return the versions to keep, with those of the environments that the spec builds on top of."""
+    before: dict[Name, str] = {}
+    after: dict[Name, str] = {}
+    for base, leads in started_from(bases, keep):
+        packages = base.platform(fork.target, fork.choice) or {}
+        versions = {name: package.version for name, package in packages.items() if name not in moving}
+        (after if leads else before).update(versions)
+    return {**before, **known, **after} if bases else known
 
 
 def _old_versions(keep: Lock | None, moving: frozenset[Name], fork: _Fork) -> dict[Name, str]:

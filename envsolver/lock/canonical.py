@@ -36,6 +36,7 @@ def canonical(lock: Lock) -> Lock:
         roots=tuple(sorted(roots, key=root_key)),
         packages=tuple(sorted(packages, key=lambda package: (package.name, package.version))),
         groups=tuple(sorted(lock.groups)),
+        bases=tuple(sorted(lock.bases, key=lambda base: base.name)),
         indexes=tuple(sorted(lock.indexes, key=lambda index: (index.alias, index.url))),
         bounds=tuple(
             sorted((replace(bound, targets=scope(bound.targets, names)) for bound in lock.bounds), key=bound_key)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 __all__ = ["content_digest"]
 
 _HINTS = frozenset(
-    {"inputs_digest", "uploaded", "path", "knowledge", "bounds", "rules", "rule", "trees", "tools", "conda"}
+    {"inputs_digest", "uploaded", "path", "knowledge", "bounds", "rules", "rule", "trees", "tools", "conda", "bases"}
 )
 """Fields that do not decide what is installed: mirrors differ in them, or they say how the lock came about.
 

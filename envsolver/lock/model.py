@@ -33,6 +33,7 @@ __all__ = [
     "BuildFile",
     "Dependency",
     "Lock",
+    "LockedBase",
     "LockedBuild",
     "LockedFile",
     "LockedIndex",
@@ -280,7 +281,6 @@ class LockedBuild:
     path: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
 
-
     @property
     def is_built(self) -> bool:
         """Whether the lock says which wheel comes of it; else it says what it is built with, and no more."""
@@ -300,6 +300,7 @@ class LockedBase:
     name: str
     digest: str
     frozen: bool = False
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedTree:
@@ -353,6 +354,7 @@ class Lock:
         rules: those that took part and those that the spec ignores, sorted by id.
         builds: of source archives, sorted by name, version and platform.
         trees: digests of environments that were built, sorted; at most one for each way to build.
+        bases: the environments that it builds on top of and that have a lock, sorted by name.
     """
 
     name: str
@@ -369,6 +371,7 @@ class Lock:
     rules: tuple[LockedRule, ...] = ()
     builds: tuple[LockedBuild, ...] = ()
     trees: tuple[LockedTree, ...] = ()
+    bases: tuple[LockedBase, ...] = ()
 
     @property
     def platforms(self) -> tuple[str, ...]:

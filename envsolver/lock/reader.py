@@ -15,6 +15,7 @@ from envsolver.lock.model import (
     BuildFile,
     Dependency,
     Lock,
+    LockedBase,
     LockedBuild,
     LockedFile,
     LockedIndex,
@@ -208,9 +209,16 @@ def _lock(table: _Table) -> Lock:
             *(_build(build, built=False) for build in table.tables("closure")),
         ),
         trees=tuple(_tree(tree) for tree in table.tables("tree")),
+        bases=tuple(_base(base) for base in table.tables("bases")),
     )
     table.finish()
     return lock
+
+
+def _base(table: _Table) -> LockedBase:
+    base = LockedBase(name=table.text("name"), digest=table.text("digest"), frozen=table.flag("frozen"))
+    table.finish()
+    return base
 
 
 def _root(table: _Table) -> LockedRoot:

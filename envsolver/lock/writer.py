@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from envsolver.lock.knowledge import LockedBound, LockedEffect, LockedRule
-    from envsolver.lock.model import Dependency, Lock, LockedBuild, LockedFile, LockedPackage, LockedRoot, LockedTree
+    from envsolver.lock.model import (
+        Dependency,
+        Lock,
+        LockedBase,
+        LockedBuild,
+        LockedFile,
+        LockedPackage,
+        LockedRoot,
+        LockedTree,
+    )
     from envsolver.model.candidate import CondaFacts
 
 __all__ = ["HIDDEN", "dumps", "toml_string"]
@@ -53,6 +62,7 @@ def dumps(lock: Lock) -> str:
         f"inputs-digest = {toml_string(lock.inputs_digest)}",
         f"python = {toml_string(lock.python)}",
         *_optional("knowledge", lock.knowledge),
+        *_array("bases", [_base(base) for base in lock.bases], inline=False),
         *_strings("groups", lock.groups),
         *_array("exclusive", [f"[{_joined(members)}]" for members in lock.exclusive], inline=True),
         *_array("requirements", [_root(root) for root in lock.roots], inline=False),
@@ -79,6 +89,10 @@ def dumps(lock: Lock) -> str:
 
 def _version(lock: Lock) -> tuple[int, int]:
     """Return the oldest version that has what the lock needs: what nobody uses changes no file."""
+    if lock.bases:
+        return (1, 6)
+    if any(not build.is_built for build in lock.builds):
+        return (1, 5)
     if any(file.conda is not None for package in lock.packages for file in package.files):
         return (1, 4)
     if any(is_conda(package.name) for package in lock.packages):
@@ -89,8 +103,6 @@ def _version(lock: Lock) -> tuple[int, int]:
 def toml_string(text: str) -> str:
     """Return a TOML string: basic, or literal where that spares escapes, as in the quotes of a marker.
 
-    if any(not build.is_built for build in lock.builds):
-        return (1, 5)
     Raises:
         ValueError: it holds a lone surrogate, which is no Unicode scalar value.
     """
@@ -204,6 +216,10 @@ def _record(facts: CondaFacts) -> Iterator[str]:
     yield from _strings("virtual", facts.virtual)
     yield from _strings("constrains", facts.constrains)
     yield from _strings("features", facts.features)
+
+
+def _base(base: LockedBase) -> str:
+    return _inline(("name", base.name), ("digest", base.digest), ("frozen", base.frozen))
 
 
 def _root(root: LockedRoot) -> str:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BASE_GROUP",
+    "AcceptedAdvisory",
+    "BaseSpec",
     "ChannelSpec",
     "CondaSpec",
     "GpuAllow",
@@ -47,6 +49,8 @@ class SpecRequirement:
     group: str = BASE_GROUP
     reason: str | None = None
     """Why it stands there, where the spec says so (constraints and overrides usually do)."""
+    base: str | None = None
+    """Name of the environment whose lock fixes it, where no spec says it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +206,21 @@ class IgnoredRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptedAdvisory:
+    """A security advisory that is accepted.
+
+    Attributes:
+        id: of the advisory, or an alias.
+        until: the day (``2027-03-01``) from which on it is reported again, or None.
+    """
+
+    id: str
+    reason: str
+    origin: Origin
+    until: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BuildSpec:
     """What the build of a source archive needs that the archive does not say.
 
@@ -221,6 +240,21 @@ class BuildSpec:
     environment: dict[str, str] = field(default_factory=dict)
     path: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseSpec:
+    """An environment that the spec builds on top of; a spec whose name begins with ``_`` is none.
+
+    Attributes:
+        path: of its spec, as messages name it.
+        frozen: whether the versions of its lock are to stay.
+    """
+
+    name: str
+    path: str
+    origin: Origin
+    frozen: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,11 +303,14 @@ class Spec:
     as_of_origin: Origin | None = None
     implied_bounds: ImpliedBoundsSpec = field(default_factory=ImpliedBoundsSpec)
     ignored_rules: tuple[IgnoredRule, ...] = ()
+    accepted_advisories: tuple[AcceptedAdvisory, ...] = ()
     builds: tuple[BuildSpec, ...] = ()
     """Sorted by package. They count when wheels are built, not when the lock is solved."""
     base_image: str | None = None
     imports: tuple[ImportCheck, ...] = ()
     notes: tuple[Note, ...] = ()
+    bases: tuple[BaseSpec, ...] = ()
+    """The environments that it extends, itself or through a base that is none, in the order written."""
     files: tuple[str, ...] = ()
     """Every file that took part (specs, and what ``from:`` names), base first, as paths relative to the project."""
     extra: dict[str, str] = field(default_factory=dict)

@@ -71,6 +71,8 @@ def _reason(world: World, clause: Clause, core: Sequence[Clause]) -> Reason:
     if clause.asked:
         written = clause.asked.written
         what = " (constraint)" if clause.kind == "constraint" else ""
+        if written.base is not None:
+            what = f" (frozen: the base {written.base} has this version)"
         group = f" (group {written.group})" if written.group else ""
         return Reason(
             kind="constraint" if clause.kind == "constraint" else "requirement",

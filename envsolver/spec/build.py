@@ -8,6 +8,7 @@ from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import Problem
 from envsolver.model.spec import (
     BASE_GROUP,
+    AcceptedAdvisory,
     BuildSpec,
     ChannelSpec,
     CondaSpec,
@@ -82,6 +83,7 @@ def build_spec(part: Part, name: str, files: Sequence[str], problems: list[Probl
         as_of_origin=as_of.origin if as_of else None,
         implied_bounds=_implied_bounds(part),
         ignored_rules=tuple(_ignored_rules(part, problems)),
+        accepted_advisories=tuple(_accepted(part)),
         builds=tuple(_builds(part)),
         base_image=_text(part, fields.BASE_IMAGE),
         imports=tuple(dict.fromkeys(_imports(part))),
@@ -289,6 +291,18 @@ def _ignored_rules(part: Part, problems: list[Problem]) -> Iterator[IgnoredRule]
             reason=_text(item, subfields.RULE_REASON) or "",
             origin=item.origin,
             until=_text(item, subfields.UNTIL),
+        )
+
+
+def _accepted(part: Part) -> Iterator[AcceptedAdvisory]:
+    audit = part.get(fields.AUDIT)
+    ignored = audit.get(subfields.ACCEPTED) if audit else None
+    for number, item in ignored.value.items() if ignored else ():
+        yield AcceptedAdvisory(
+            id=number,
+            reason=_text(item, subfields.ACCEPT_REASON) or "",
+            origin=item.origin,
+            until=_text(item, subfields.ACCEPT_UNTIL),
         )
 
 

@@ -10,7 +10,7 @@ from envsolver.model.origin import Origin
 from envsolver.model.spec import SpecHead
 from envsolver.model.wording import did_you_mean, system_reason
 from envsolver.spec import fields
-from envsolver.spec.load import SUFFIXES, display_path, is_base, read_spec_file, redacted
+from envsolver.spec.load import SUFFIXES, display_path, extended, is_base, read_spec_file, redacted
 from envsolver.spec.values import Part, Reading, nearest
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def _head(path: Path, project: Path) -> SpecHead:
         title=_text(part, fields.TITLE),
         description=_text(part, fields.DESCRIPTION),
         status=cast("Status", _text(part, fields.STATUS) or "supported"),
-        extends=_names(part, fields.EXTENDS),
+        extends=tuple(name.value for name, _ in extended(part)),
         problems=tuple(map(redacted, reading.problems)),
     )
 

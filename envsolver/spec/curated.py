@@ -35,12 +35,14 @@ def shown_in(path: Path, project: Path) -> str:
     """Return how messages and locks name a file: relative to the project, else as one of the catalogue."""
     resolved = path.resolve()
     project = project.resolve()
-    if resolved.is_relative_to(project):
-        return resolved.relative_to(project).as_posix()
     root = curated_root()
-    if root is not None and resolved.is_relative_to(root):
-        return f"{PREFIX}{resolved.relative_to(root).as_posix()}"
-    return path.as_posix()
+    # One may lie in the other: a virtual environment in a project, an example in the repository. The nearer one counts.
+    places = [(project, ""), *([(root, PREFIX)] if root is not None and root != project else [])]
+    holding = [place for place in places if resolved.is_relative_to(place[0])]
+    if not holding:
+        return path.as_posix()
+    folder, prefix = max(holding, key=lambda place: len(place[0].parts))
+    return f"{prefix}{resolved.relative_to(folder).as_posix()}"
 
 
 def root_of(shown: str, project: Path) -> Path:

@@ -52,6 +52,7 @@ def inputs_digest(
         **_written("implied-bounds", _implied_bounds(spec.implied_bounds)),
         **_written("ignored-rules", sorted([rule.id, rule.reason, rule.until] for rule in spec.ignored_rules)),
         **_written("conda", _conda(spec)),
+        **_written("frozen", sorted(base.name for base in spec.bases if base.frozen)),
         **_written("rule-files", dict(rule_files or {})),
     }
     canonical = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))

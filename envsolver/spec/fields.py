@@ -24,10 +24,16 @@ NAME: Field[Located[str]] = Field(
     merge=Merge.OWN,
     example="acpt-1.13-py38",
 )
-EXTENDS: Field[Located[tuple[Located[str], ...]]] = Field(
+EXTENDS: Field[Located[tuple[Part, ...]]] = Field(
     "extends",
-    ListOf(words.SPEC_NAME, "the name of a spec or a list of names", or_one=True, at_least=1),
-    "Specs that this one builds upon. What they say holds here too; see `replace`.",
+    ListOf(
+        Record((subfields.BASE, subfields.FROZEN_BASE), "the name of a spec, or a mapping", shorthand=subfields.BASE),
+        "the name of a spec or a list of names",
+        or_one=True,
+        at_least=1,
+    ),
+    "Specs that this one builds upon: of this project, or shipped with envsolver. What they say holds here too; see"
+    " `replace`. The versions in a base's lock are a starting point, or stay with `{name: …, frozen: true}`.",
     merge=Merge.OWN,
     also=("base", "inherits", "parent"),
     example="_acpt",
@@ -244,6 +250,12 @@ RULES: Field[Part] = Field(
     " `rules/*.toml` beside `specs/`.",
     merge=Merge.DEEP,
 )
+AUDIT: Field[Part] = Field(
+    "audit",
+    Record((subfields.ACCEPTED,), "a mapping with ignore"),
+    "What `audit` is to know of this environment.",
+    merge=Merge.DEEP,
+)
 BUILD: Field[Located[dict[str, Part]]] = Field(
     "build",
     Table(
@@ -312,6 +324,7 @@ SPEC = Record(
         AS_OF,
         IMPLIED_BOUNDS,
         RULES,
+        AUDIT,
         BUILD,
         BASE_IMAGE,
         IMPORTS,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from envsolver.spec.nodes import Node
     from envsolver.spec.values import Reading
 
-__all__ = ["Choice", "Field", "Kind", "ListOf", "Record", "Table", "Text"]
+__all__ = ["Choice", "Field", "Flag", "Kind", "ListOf", "Record", "Table", "Text"]
 
 T = TypeVar("T")
 
@@ -148,6 +148,24 @@ class Choice(Kind[Located[str]]):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class Flag(Kind[Located[bool]]):
+    """True or false, as YAML 1.2 has them."""
+
+    expected: str = "true or false"
+
+    def read(self, node: Node, reading: Reading, where: str) -> Located[bool] | None:
+        """See :meth:`Kind.read`."""
+        if isinstance(node, ScalarNode) and node.text in {"true", "false"}:
+            return Located(node.text == "true", reading.origin(node))
+        self._refuse(node, reading, where)
+        return None
+
+    def schema(self) -> dict[str, Any]:
+        """See :meth:`Kind.schema`."""
+        return {"type": "boolean"}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class ListOf(Kind[Located[tuple[T, ...]]], Generic[T]):
     """A list.
 
@@ -163,7 +181,8 @@ class ListOf(Kind[Located[tuple[T, ...]]], Generic[T]):
 
     def read(self, node: Node, reading: Reading, where: str) -> Located[tuple[T, ...]] | None:
         """See :meth:`Kind.read`."""
-        if self.or_one and isinstance(node, ScalarNode) and not node.is_null:
+        one = isinstance(node, ScalarNode) and not node.is_null
+        if self.or_one and (one or (isinstance(node, MappingNode) and isinstance(self.item, Record))):
             node = SequenceNode((node,), node.line)
         if not isinstance(node, SequenceNode):
             self._refuse(node, reading, where, _list_hint(node))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from envsolver.model.errors import FileError, Problem, SpecError
 from envsolver.model.origin import Origin
+from envsolver.model.spec import BaseSpec
 from envsolver.model.wording import system_reason
 from envsolver.spec import fields, subfields, words
 from envsolver.spec.checks import redact
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from envsolver.model.spec import Spec
     from envsolver.spec.live import LiveProject
 
-__all__ = ["SUFFIXES", "display_path", "is_base", "load_spec", "read_spec_file", "redacted"]
+__all__ = ["SUFFIXES", "display_path", "extended", "is_base", "load_spec", "read_spec_file", "redacted"]
 
 SUFFIXES = (".yaml", ".yml")
 
@@ -120,6 +121,7 @@ class _Loader:
         self._files: list[str] = []
         self._pythons: list[Located[str]] = []
         self._complete = True
+        self._built_on: dict[Path, tuple[BaseSpec, ...]] = {}
 
     def load(self, path: Path) -> Spec:
         from envsolver.spec.build import build_spec
@@ -138,7 +140,9 @@ class _Loader:
             self.problems.append(Problem(message, Origin(shown), hint))
         if part is None:
             part, self._complete = Part(Origin(shown)), False
-        return build_spec(part, path.stem, self._files, self.problems, complete=self._complete)
+        spec = build_spec(part, path.stem, self._files, self.problems, complete=self._complete)
+        built_on = self._built_on.get(path.resolve())
+        return replace(spec, bases=built_on) if built_on else spec
 
     def excluded_pythons(self, spec: Spec) -> list[Problem]:
         """Return a problem for each live project that does not run on the spec's Python."""
@@ -174,23 +178,32 @@ class _Loader:
 
             part = self._with_live_projects(part, reading)
             bases = self._bases(path, part, chain)
-            wanted = len(_listed(part.get(fields.EXTENDS)))
+            wanted = len(extended(part))
             part = merge(bases, part, self.problems, complete=len(bases) == wanted)
         self._merged[key] = part
         self._files.append(reading.path)
         return part
 
     def _bases(self, path: Path, part: Part, chain: tuple[_Step, ...]) -> list[Part]:
-        extends = part.get(fields.EXTENDS)
-        bases = []
-        for name in extends.value if extends else ():
+        bases: list[Part] = []
+        built_on: list[BaseSpec] = []
+        for name, frozen in extended(part):
             here = (*chain, _Step(path.resolve(), name.origin))
             base_path = self._find_base(path.parent, name)
             base = None if base_path is None or self._is_circle(base_path, here) else self._base(base_path, name, here)
-            if base is None:
+            if base is None or base_path is None:
                 self._complete = False
-            else:
-                bases.append(base)
+                continue
+            bases.append(base)
+            if not is_base(base_path):
+                shown = display_path(base_path, self._project)
+                built_on.append(BaseSpec(name=base_path.stem, path=shown, origin=name.origin, frozen=frozen))
+                continue
+            if frozen:
+                message = f"extends: {name.value} is a base without a lock: it cannot be frozen"
+                self.problems.append(Problem(message, name.origin, "leave `frozen` out"))
+            built_on += self._built_on.get(base_path.resolve(), ())
+        self._built_on[path.resolve()] = tuple({base.path: base for base in built_on}.values())
         return bases
 
     def _base(self, path: Path, name: Located[str], chain: tuple[_Step, ...]) -> Part | None:
@@ -251,6 +264,17 @@ class _Loader:
         if live.requires_python is not None and live.requires_python not in self._pythons:
             self._pythons.append(live.requires_python)
         return live
+
+
+def extended(part: Part) -> list[tuple[Located[str], bool]]:
+    """Return the names under ``extends``, and whether each is to be frozen."""
+    extends = part.get(fields.EXTENDS)
+    found = []
+    for entry in extends.value if extends else ():
+        name, frozen = entry.get(subfields.BASE), entry.get(subfields.FROZEN_BASE)
+        if name is not None:
+            found.append((name, frozen is not None and frozen.value))
+    return found
 
 
 def _listed(listed: Located[tuple[Located[str], ...]] | None) -> tuple[Located[str], ...]:

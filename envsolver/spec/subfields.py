@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, get_args
 from envsolver.model.spec import Backend
 from envsolver.model.target import KNOWN_PLATFORMS
 from envsolver.spec import checks, conda, words
-from envsolver.spec.kinds import Choice, Field, ListOf, Record, Table, Text
+from envsolver.spec.kinds import Choice, Field, Flag, ListOf, Record, Table, Text
 from envsolver.spec.values import Complaint, Merge
 
 if TYPE_CHECKING:
@@ -64,6 +64,16 @@ FROM_DOC = (
     "A project whose requirements belong to the environment and stay live: `pyproject.toml` (its dependencies, PEP"
     " 621), `pyproject.toml[train,eval]` (with those extras) or `pyproject.toml:dev` (a dependency group, PEP 735). The"
     " path is relative to the project. They come after those under `pip`."
+)
+
+# Bases
+
+BASE: Field[Located[str]] = Field("name", words.SPEC_NAME, "Of the spec.", required=True, example="acpt-1.12-py39")
+FROZEN_BASE: Field[Located[bool]] = Field(
+    "frozen",
+    Flag(),
+    "The versions in the base's lock stay: what this spec adds is solved around them, and a conflict names both sides."
+    " Left out or false: they are a starting point.",
 )
 
 # System
@@ -313,6 +323,28 @@ IGNORE: Field[Located[tuple[Part, ...]]] = Field(
     "Rules that do not hold for this environment.",
     merge=Merge.ADD,
     also=("disable", "off", "skip"),
+)
+
+# Advisories
+
+ACCEPT_REASON: Field[Located[str]] = Field(
+    "reason", words.PROSE, "Why it can be lived with here. Shown by `audit`.", required=True
+)
+ACCEPT_UNTIL: Field[Located[str]] = Field(
+    "until",
+    words.line("a date such as 2027-03-01", r"\d{4}-\d\d-\d\d", check=checks.day),
+    "From this day on `audit` reports it again.",
+)
+ACCEPTED: Field[Located[dict[str, Part]]] = Field(
+    "ignore",
+    Table(
+        words.line("the id of an advisory such as GHSA-47fc-vmwq-366v or CVE-2022-45907", words.ADVISORY_PATTERN),
+        Record((ACCEPT_REASON, ACCEPT_UNTIL), "a mapping with reason and until"),
+        "a mapping from ids of advisories to reasons",
+    ),
+    "Advisories that are accepted for this environment, by id or alias.",
+    merge=Merge.DEEP,
+    also=("accept", "allow"),
 )
 
 # Notes

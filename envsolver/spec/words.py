@@ -10,6 +10,7 @@ from envsolver.model.target import KNOWN_PLATFORMS, LATEST_PATCH
 from envsolver.spec.kinds import Choice, Text
 
 __all__ = [
+    "ADVISORY_PATTERN",
     "GROUP_NAME",
     "MODULE",
     "NAME_PATTERN",
@@ -26,6 +27,7 @@ NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _BASE_NAME_PATTERN = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 PYTHON_PATTERN = rf"(?:{'|'.join(map(re.escape, LATEST_PATCH))})(?:\.(?:0|[1-9]\d*))?"
 _GROUP_PATTERN = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+ADVISORY_PATTERN = r"[A-Za-z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)+"
 RULE_PATTERN = r"[A-Z][A-Z0-9]*(?:-[A-Z0-9]+)*"
 
 _PLATFORM_SYNONYMS = {
