@@ -138,9 +138,13 @@ def repository() -> Path:
 
 
 @pytest.fixture
-def joint(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, default_index: IndexServer
-) -> Joint:
-    """Return a project in the current folder, with a channel of conda and the default index."""
+def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    """Return the command line in an empty project, which is the current folder."""
     monkeypatch.chdir(tmp_path)
-    return Joint(CommandLine(tmp_path, capsys), default_index)
+    return CommandLine(tmp_path, capsys)
+
+
+@pytest.fixture
+def joint(cli: CommandLine, default_index: IndexServer) -> Joint:
+    """Return a project in the current folder, with a channel of conda and the default index."""
+    return Joint(cli, default_index)

@@ -39,16 +39,12 @@ sources = "seen"
 
 
 @pytest.fixture
-def cli(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, default_index: IndexServer
-) -> CommandLine:
+def cli(cli: CommandLine, default_index: IndexServer) -> CommandLine:
     publish(default_index, "app", "1.0", "lib")
     publish(default_index, "lib", "1.0")
     publish(default_index, "lib", "2.0")
-    monkeypatch.chdir(tmp_path)
-    line = CommandLine(tmp_path, capsys)
-    line.spec("a", SPEC)
-    return line
+    cli.spec("a", SPEC)
+    return cli
 
 
 @pytest.fixture

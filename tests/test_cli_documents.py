@@ -29,17 +29,13 @@ SPEC = """\
 
 
 @pytest.fixture
-def cli(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, default_index: IndexServer
-) -> CommandLine:
-    monkeypatch.chdir(tmp_path)
+def cli(cli: CommandLine, default_index: IndexServer) -> CommandLine:
     publish(default_index, "app", "1.0", "lib")
     publish(default_index, "lib", "1.0")
     publish(default_index, "extra-tool", "1.0")
-    line = CommandLine(tmp_path, capsys)
-    line.spec("a", SPEC)
-    assert line("lock", "a", "--quiet").status == 0
-    return line
+    cli.spec("a", SPEC)
+    assert cli("lock", "a", "--quiet").status == 0
+    return cli
 
 
 # export

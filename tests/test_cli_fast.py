@@ -12,13 +12,13 @@ from envsolver.app import stamps
 from envsolver.cli import fast
 from envsolver.sources.frozen import FrozenIndex, dumps
 from envsolver.spec.catalogue import SPECS_FOLDER
-from tests.support.cli import CommandLine, publish
+from tests.support.cli import publish
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.support.cli import Done
+    from tests.support.cli import CommandLine, Done
     from tests.support.index_server import IndexServer
 
 SPEC = """\
@@ -45,26 +45,22 @@ FROZEN = dumps(FrozenIndex(url="https://index.invalid/simple/", files=()))
 
 
 @pytest.fixture
-def cli(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, default_index: IndexServer
-) -> CommandLine:
+def cli(cli: CommandLine, tmp_path: Path, default_index: IndexServer) -> CommandLine:
     """A project of two environments that were locked, and found up to date once."""
-    monkeypatch.chdir(tmp_path)
     publish(default_index, "app", "1.0", "lib")
     publish(default_index, "lib", "1.0")
     publish(default_index, "six", "1.0")
-    line = CommandLine(tmp_path, capsys)
-    line.spec("_base", BASE)
-    line.spec("a", SPEC)
-    line.spec("b", BASE + "platforms: [linux-64]\npip: [lib]\n")
+    cli.spec("_base", BASE)
+    cli.spec("a", SPEC)
+    cli.spec("b", BASE + "platforms: [linux-64]\npip: [lib]\n")
     (tmp_path / "pyproject.toml").write_text(PYPROJECT, encoding="utf-8")
     (tmp_path / "specs" / "frozen.json").write_text(FROZEN, encoding="utf-8")
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules" / "own.toml").write_text(RULES, encoding="utf-8")
-    done = line("lock", "--all")
+    done = cli("lock", "--all")
     assert done.status == 0, done.err
-    assert line("lock", "--all").err == "a is up to date\nb is up to date\n"
-    return line
+    assert cli("lock", "--all").err == "a is up to date\nb is up to date\n"
+    return cli
 
 
 @pytest.fixture

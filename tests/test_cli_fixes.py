@@ -14,12 +14,13 @@ from envsolver.app.solving import resolve_environment
 from envsolver.model.errors import FileError
 from envsolver.model.fix import Addition, Edit, Fix
 from envsolver.model.origin import Origin
-from tests.support.cli import CommandLine, publish
+from tests.support.cli import publish
 from tests.support.packages import make_wheel
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.support.cli import CommandLine
     from tests.support.index_server import IndexServer
 
 SPEC = """\
@@ -56,13 +57,9 @@ def server(default_index: IndexServer) -> IndexServer:
 
 
 @pytest.fixture
-def cli(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, server: IndexServer
-) -> CommandLine:
-    monkeypatch.chdir(tmp_path)
-    line = CommandLine(tmp_path, capsys)
-    line.spec("a", SPEC)
-    return line
+def cli(cli: CommandLine, server: IndexServer) -> CommandLine:
+    cli.spec("a", SPEC)
+    return cli
 
 
 # Suggested

@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envsolver.app.lockfile import lock_text
-from tests.support.cli import CommandLine
 from tests.support.locks import locked, resolution
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from tests.support.cli import CommandLine
 
 SPEC = """\
     python: "3.8"
@@ -25,10 +24,8 @@ SPEC = """\
 
 
 @pytest.fixture
-def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    monkeypatch.chdir(tmp_path)
-    line = CommandLine(tmp_path, capsys)
-    line.spec("demo", SPEC)
+def cli(cli: CommandLine) -> CommandLine:
+    cli.spec("demo", SPEC)
     found = resolution(
         {
             "app==1.0": ["lib>=1", "base"],
@@ -39,9 +36,9 @@ def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
         {"": ["app", "lib<2"], "extra": ["tool"]},
     )
     lock = locked(found, groups=["extra"])
-    line.lock_file("demo").parent.mkdir()
-    line.lock_file("demo").write_text(lock_text(lock), encoding="utf-8")
-    return line
+    cli.lock_file("demo").parent.mkdir()
+    cli.lock_file("demo").write_text(lock_text(lock), encoding="utf-8")
+    return cli
 
 
 def test_tree(cli: CommandLine) -> None:

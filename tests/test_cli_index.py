@@ -4,12 +4,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.cli import CommandLine, publish
+from tests.support.cli import publish
 from tests.support.packages import make_wheel
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from tests.support.cli import CommandLine
     from tests.support.index_server import IndexServer
 
 SPEC = """\
@@ -24,18 +23,14 @@ SPEC = """\
 
 
 @pytest.fixture
-def cli(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, default_index: IndexServer
-) -> CommandLine:
-    monkeypatch.chdir(tmp_path)
+def cli(cli: CommandLine, monkeypatch: pytest.MonkeyPatch, default_index: IndexServer) -> CommandLine:
     monkeypatch.setattr("envsolver.sources.retry.RetryPolicy.delay", lambda *_: 0.0)
     publish(default_index, "app", "1.0", "lib")
     publish(default_index, "lib", "9.0")
     publish(default_index, "lib", "1.0", "app", index="gpu")
     publish(default_index, "lib", "2.0", "app", index="gpu", hashes=False)
-    line = CommandLine(tmp_path, capsys)
-    line.spec("a", SPEC.replace("URL", default_index.url("gpu")))
-    return line
+    cli.spec("a", SPEC.replace("URL", default_index.url("gpu")))
+    return cli
 
 
 def test_a_frozen_index_serves_without_the_index(cli: CommandLine, default_index: IndexServer) -> None:

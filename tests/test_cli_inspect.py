@@ -42,16 +42,12 @@ SPEC = """\
 
 
 @pytest.fixture
-def cli(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, default_index: IndexServer
-) -> CommandLine:
-    monkeypatch.chdir(tmp_path)
+def cli(cli: CommandLine, default_index: IndexServer) -> CommandLine:
     publish(default_index, "app", "1.0")
     publish(default_index, "lib", "1.0")
-    line = CommandLine(tmp_path, capsys)
-    line.spec("_base", BASE)
-    line.spec("first", SPEC)
-    return line
+    cli.spec("_base", BASE)
+    cli.spec("first", SPEC)
+    return cli
 
 
 def test_list_without_environments(

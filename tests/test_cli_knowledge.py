@@ -8,12 +8,11 @@ import pytest
 
 from envsolver.knowledge import rules as rules_module
 from envsolver.knowledge.rulefile import parse_rules
-from tests.support.cli import CommandLine, publish
+from tests.support.cli import publish
 from tests.support.packages import make_sdist
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from tests.support.cli import CommandLine
     from tests.support.index_server import IndexServer
 
 SPEC = """\
@@ -45,13 +44,9 @@ def server(default_index: IndexServer) -> IndexServer:
 
 
 @pytest.fixture
-def cli(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, server: IndexServer
-) -> CommandLine:
-    monkeypatch.chdir(tmp_path)
-    line = CommandLine(tmp_path, capsys)
-    line.spec("a", SPEC)
-    return line
+def cli(cli: CommandLine, server: IndexServer) -> CommandLine:
+    cli.spec("a", SPEC)
+    return cli
 
 
 def own_rules(cli: CommandLine, text: str = RULE) -> None:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.cli import CommandLine, publish
+from tests.support.cli import publish
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
+    from tests.support.cli import CommandLine
     from tests.support.index_server import IndexServer
 
 SPEC = """\
@@ -33,13 +33,9 @@ def server(default_index: IndexServer) -> IndexServer:
 
 
 @pytest.fixture
-def cli(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, server: IndexServer
-) -> CommandLine:
-    monkeypatch.chdir(tmp_path)
-    line = CommandLine(tmp_path, capsys)
-    line.spec("a", SPEC)
-    return line
+def cli(cli: CommandLine, server: IndexServer) -> CommandLine:
+    cli.spec("a", SPEC)
+    return cli
 
 
 @pytest.fixture

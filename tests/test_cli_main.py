@@ -39,10 +39,9 @@ HEAVY = {
 
 
 @pytest.fixture
-def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    monkeypatch.chdir(tmp_path)
+def cli(cli: CommandLine, tmp_path: Path) -> CommandLine:
     (tmp_path / "specs").mkdir()
-    return CommandLine(tmp_path, capsys)
+    return cli
 
 
 @pytest.fixture

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.cli import CommandLine, publish
+from tests.support.cli import publish
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from tests.support.cli import CommandLine
     from tests.support.index_server import IndexServer
 
 SPEC = """\
@@ -21,22 +20,18 @@ SPEC = """\
 
 
 @pytest.fixture
-def cli(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, default_index: IndexServer
-) -> CommandLine:
+def cli(cli: CommandLine, default_index: IndexServer) -> CommandLine:
     """Two environments: app 2.0 needs lib, app 1.0 does not, and other needs nothing."""
     publish(default_index, "app", "1.0")
     publish(default_index, "app", "2.0", "lib>=1")
     publish(default_index, "lib", "1.0")
     publish(default_index, "other", "1.0")
-    monkeypatch.chdir(tmp_path)
-    line = CommandLine(tmp_path, capsys)
-    line.spec("a", SPEC)
-    line.spec("b", SPEC.replace("app", "other"))
-    done = line("lock", "--all")
+    cli.spec("a", SPEC)
+    cli.spec("b", SPEC.replace("app", "other"))
+    done = cli("lock", "--all")
     assert done.status == 0, done.err
     publish(default_index, "lib", "1.5")
-    return line
+    return cli
 
 
 def pins(cli: CommandLine, name: str = "a") -> list[str]:

@@ -10,12 +10,12 @@ import pytest
 
 from envsolver.app import filelists
 from envsolver.sources.cache import Cache
-from tests.support.cli import CommandLine
 from tests.support.packages import make_sdist, make_wheel, sdist_filename, sha256, wheel_filename
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.support.cli import CommandLine
     from tests.support.index_server import IndexServer
 
 SHARED = "nvidia/cudnn/lib/libcudnn.so.9"
@@ -44,11 +44,10 @@ def wheels(default_index: IndexServer) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    monkeypatch.chdir(tmp_path)
+def cli(cli: CommandLine, tmp_path: Path) -> CommandLine:
     (tmp_path / "r.txt").write_text("nvidia-cudnn-cu12==9.1\nnvidia-cudnn-cu13==9.1\n", encoding="utf-8")
     filelists._remembered.cache_clear()
-    return CommandLine(tmp_path, capsys)
+    return cli
 
 
 def check(cli: CommandLine, *options: str) -> list[dict[str, str]]:

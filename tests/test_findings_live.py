@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envsolver.sources.http import HttpClient
-from tests.support.cli import CommandLine
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from tests.support.cli import CommandLine
 
 pytestmark = pytest.mark.live
 
@@ -20,12 +19,6 @@ PAIRS = {
     "cv2/cv2.abi3.so": ("opencv-python==4.10.0.84", "opencv-python-headless==4.10.0.84"),
 }
 MEGABYTE = 1_000_000
-
-
-@pytest.fixture
-def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    monkeypatch.chdir(tmp_path)
-    return CommandLine(tmp_path, capsys)
 
 
 def test_shared_files_are_found_without_the_wheels(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,19 +8,12 @@ import pytest
 
 from envsolver.formats.imported import direct_reference, without_credentials
 from envsolver.spec.load import load_spec
-from tests.support.cli import CommandLine, publish
+from tests.support.cli import publish
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from envsolver.model.spec import Spec
+    from tests.support.cli import CommandLine
     from tests.support.index_server import IndexServer
-
-
-@pytest.fixture
-def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    monkeypatch.chdir(tmp_path)
-    return CommandLine(tmp_path, capsys)
 
 
 def write(cli: CommandLine, name: str, text: str) -> None:

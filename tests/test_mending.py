@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.cli import CommandLine, publish
+from tests.support.cli import publish
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from tests.support.cli import CommandLine
     from tests.support.index_server import IndexServer
 
 SPEC = """\
@@ -33,18 +32,14 @@ sources = "seen"
 
 
 @pytest.fixture
-def cli(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, default_index: IndexServer
-) -> CommandLine:
+def cli(cli: CommandLine, default_index: IndexServer) -> CommandLine:
     publish(default_index, "app", "1.0", "lib", "other")
     for version in ("1.0", "1.9", "2.0"):
         publish(default_index, "lib", version)
     for version in ("1.0", "2.0"):
         publish(default_index, "other", version)
-    monkeypatch.chdir(tmp_path)
-    line = CommandLine(tmp_path, capsys)
-    line.spec("a", SPEC)
-    return line
+    cli.spec("a", SPEC)
+    return cli
 
 
 def own_rule(cli: CommandLine) -> None:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.cli import CommandLine, publish
+from tests.support.cli import publish
 from tests.support.packages import make_sdist, make_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.support.cli import CommandLine
     from tests.support.index_server import IndexServer
 
 UV = str(Path(sys.executable).with_name("uv"))
@@ -22,10 +23,9 @@ SPEC = 'python: "3.11"\nplatforms: [linux-64]\n'
 
 
 @pytest.fixture
-def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    monkeypatch.chdir(tmp_path)
+def cli(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
     monkeypatch.setattr("envsolver.sources.retry.RetryPolicy.delay", lambda *_: 0.0)
-    return CommandLine(tmp_path, capsys)
+    return cli
 
 
 def pins(cli: CommandLine) -> list[str]:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.cli import CommandLine, publish
+from tests.support.cli import publish
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.support.cli import CommandLine
     from tests.support.index_server import IndexServer
 
 SPEC = """\
@@ -42,15 +43,11 @@ def server(default_index: IndexServer) -> IndexServer:
 
 
 @pytest.fixture
-def cli(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, server: IndexServer
-) -> CommandLine:
-    monkeypatch.chdir(tmp_path)
-    line = CommandLine(tmp_path, capsys)
-    line.spec("a", SPEC)
+def cli(cli: CommandLine, tmp_path: Path, server: IndexServer) -> CommandLine:
+    cli.spec("a", SPEC)
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules" / "own.toml").write_text(RULE, encoding="utf-8")
-    return line
+    return cli
 
 
 def entry(cli: CommandLine, *options: str) -> dict[str, Any]:
