@@ -395,11 +395,12 @@ def test_findings_know_what_conda_provides(joint: Joint) -> None:
     assert 'name = "conda:numpy"' in text
 
 
-def test_build_refuses_what_it_cannot_make(joint: Joint) -> None:
-    joint.lock("conda: [python]\n")
-    for command in (("build", "a", "--prefix", "env"), ("bundle", "a", "-o", "env"), ("wheel", "a")):
+def test_build_refuses_what_it_cannot_prove(joint: Joint) -> None:
+    joint.main.add("half", "1.0", sha256=None)
+    joint.lock("conda: [half]\n")
+    for command in (("build", "a", "--prefix", "env"), ("bundle", "a", "-o", "env")):
         done = joint.cli(*command)
-        assert (done.status, "packages of conda" in done.said) == (2, True), command
+        assert (done.status, "the lock has no sha256 of it" in done.said) == (2, True), command
     assert not (joint.cli.root / "env").exists()
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from envsolver.app.condainstall import check_conda, conda_interpreter, conda_set, open_channels
 from envsolver.app.lockfile import read_lock
 from envsolver.app.timing import Stopwatch
 from envsolver.build.assemble import Content, Way, assemble, beside, check_prefix, plan, put
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from envsolver.app.project import Environment, Project
     from envsolver.build.assemble import LinkMode
+    from envsolver.build.conda import CondaPart, CondaSet
     from envsolver.build.download import Remote
     from envsolver.build.interpreter import Interpreter
     from envsolver.build.manifest import Manifest
@@ -122,7 +124,7 @@ def build(project: Project, environment: Environment, options: BuildOptions, pro
     stopwatch = Stopwatch()
     with stopwatch.stage("lock"):
         lock = read_lock(project, environment)
-        target = chosen_target(lock, options.platform, options.groups)
+        target = chosen_target(lock, options.platform, options.groups, python=options.python)
         prefix = options.prefix.absolute()
         check_prefix(prefix)
     read, first = lock, tuple[str, ...]()
@@ -142,12 +144,13 @@ def build(project: Project, environment: Environment, options: BuildOptions, pro
         locked = lock.select(target.platform, options.groups)
         pins = installed(lock, locked, target.platform)
         refuse_sources(lock, pins)
+        conda = conda_set(lock, target)
     with stopwatch.stage("interpreter"):
-        interpreter = choose_interpreter(lock, options.python)
+        interpreter = conda_interpreter(lock, prefix) if conda else choose_interpreter(lock, options.python)
     notes = (*_patch_note(lock, interpreter), *(() if options.record else first))
     store = Store(default_cache_root(os.environ, Path.home()), f"{interpreter.tag}-{target.platform}")
     sources = {wheel.file.sha256: pin for wheel, pin in zip(pins, locked, strict=True) if wheel != pin}
-    maker = Maker(project, environment, lock, target, options, interpreter, store, progress, stopwatch, sources)
+    maker = Maker(project, environment, lock, target, options, interpreter, store, progress, stopwatch, sources, conda)
     try:
         store.sweep()
         with beside(prefix) as folder:
@@ -191,6 +194,7 @@ class Maker:
     progress: Progress
     stopwatch: Stopwatch
     sources: Mapping[str | None, Pin]
+    conda: CondaSet | None
     stocked: Stocked = field(default_factory=Stocked)
 
     def make(self, folder: Path, pins: Sequence[Pin]) -> tuple[Manifest, tuple[str, ...]]:
@@ -199,20 +203,50 @@ class Maker:
 
         for turn in range(1, _TURNS + 1):
             try:
+                part = self._conda(folder)
                 with self.stopwatch.stage("store"):
-                    shelves = self._shelves(pins)
+                    shelves = self._shelves(pins, folder)
                 with self.stopwatch.stage("link"):
                     self.progress.stage("linking")
-                    folder.mkdir()
-                    planned = plan(contents_of(pins, shelves), self.way)
+                    contents = contents_of(pins, shelves)
+                    if part is None:
+                        folder.mkdir()
+                        planned = plan(contents, self.way)
+                    else:
+                        planned = plan([*part.contents, *contents], self.way, part.own)
                     notes = assemble(folder, planned, self.interpreter, self.options.mode)
-                    return planned.manifest, (*planned.notes, *notes)
+                    return planned.manifest, (*(part.notes if part else ()), *planned.notes, *notes)
             except FileNotFoundError:
                 # Somebody has emptied the store: what is missing comes once more.
                 if turn == _TURNS:
                     raise
                 shutil.rmtree(folder, ignore_errors=True)
         raise AssertionError  # the last turn returns or raises
+
+    def _conda(self, folder: Path) -> CondaPart | None:
+        """Put packages of conda into a new folder, if there are any."""
+        if self.conda is None:
+            return None
+        from envsolver.build.conda import CondaSite, place
+
+        options = self.options
+        site = CondaSite(
+            folder=folder,
+            prefix=options.prefix.absolute(),
+            interpreter=conda_interpreter(self.lock, folder),
+            bytecode=options.bytecode,
+            mode=options.mode,
+        )
+
+        def remotes() -> AbstractAsyncContextManager[Remote]:
+            if options.bundle is not None:
+                return nullcontext(open_bundle(options.bundle))
+            return open_channels(self.lock, os.environ, offline=options.offline, progress=self.progress)
+
+        with self.stopwatch.stage("conda"):
+            part = place(self.store, self.conda, site, remotes, self.progress)
+        self.stocked.received += part.received
+        return part
 
     def _remotes(self) -> AbstractAsyncContextManager[Remote]:
         from envsolver.app.remote import open_remote
@@ -237,7 +271,8 @@ class Maker:
                 self.environment,
                 self.lock,
                 self.target,
-                self.interpreter,
+                # One of conda is not at its place yet; a wheel is the same over any interpreter of the minor version.
+                choose_interpreter(self.lock, None) if self.conda else self.interpreter,
                 self.progress,
                 self.options.offline,
             )
@@ -255,7 +290,7 @@ class Maker:
             bytecode=self.options.bytecode,
         )
 
-    def _shelves(self, pins: Sequence[Pin]) -> Mapping[str, Shelf]:
+    def _shelves(self, pins: Sequence[Pin], folder: Path) -> Mapping[str, Shelf]:
         found = look(self.store, pins, bytecode=self.options.bytecode)
         missing = [pin for pin in pins if pin.file.sha256 not in found]
         if not missing:
@@ -263,18 +298,28 @@ class Maker:
         bundle = None if self.options.bundle is None else open_bundle(self.options.bundle)
         self._bring_built([pin for pin in missing if bundle is None or not bundle.has(pin.file.sha256)])
         remotes = self._remotes() if bundle is None else nullcontext(bundle)
-        more, done = fill(self.store, missing, self.interpreter, remotes, self.progress, bytecode=self.options.bytecode)
+        interpreter = conda_interpreter(self.lock, folder) if self.conda else self.interpreter
+        more, done = fill(self.store, missing, interpreter, remotes, self.progress, bytecode=self.options.bytecode)
         self.stocked.received += done.received
         self.stocked.unpacked += done.unpacked
         self.stocked.compiled += done.compiled
         return {**found, **more}
 
 
-def chosen_target(lock: Lock, platform: str | None, groups: Sequence[str]) -> LockedTarget:
+def chosen_target(
+    lock: Lock, platform: str | None, groups: Sequence[str], *, python: Path | None = None
+) -> LockedTarget:
     """Return the target to build for on this machine.
 
+    Args:
+        lock: that is built.
+        platform: that the user asks for.
+        groups: beside the base.
+        python: interpreter that the user names for the environment.
+
     Raises:
-        UsageError: the lock does not hold for it, has packages of conda, or another machine is asked for.
+        UsageError: the lock does not hold for it, has packages of conda that cannot be installed, or another machine is
+            asked for.
     """
     machine = machine_platform()
     if platform is not None and platform != machine:
@@ -285,11 +330,7 @@ def chosen_target(lock: Lock, platform: str | None, groups: Sequence[str]) -> Lo
     if machine.startswith("win-"):
         raise UsageError("environments can be built on Linux and macOS", hint="`envsolver export` serves pip and uv")
     target = lock.target(machine, groups)
-    if lock.conda(target.name):
-        raise UsageError(
-            f"the lock of {lock.name} has packages of conda, of which no environment can be built so far",
-            hint=f"`envsolver export {lock.name} --format requirements` has those of pip",
-        )
+    check_conda(lock, target, interpreter=python)
     return target
 
 

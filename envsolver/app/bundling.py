@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envsolver.app.building import choose_interpreter, chosen_target, refuse_sources
+from envsolver.app.condainstall import open_channels
 from envsolver.app.lockfile import lock_text, read_lock
 from envsolver.app.remote import open_remote
 from envsolver.app.works import Works
@@ -15,6 +16,7 @@ from envsolver.build.bundle import carried_of, gather, write_tar, write_texts
 from envsolver.build.scratch import scratch, sweep
 from envsolver.build.store import Store
 from envsolver.lock.builds import installed
+from envsolver.lock.condapins import conda_pins
 from envsolver.model.errors import FileError, UsageError
 from envsolver.sources.cache import default_cache_root
 
@@ -88,11 +90,15 @@ def bundle(project: Project, environment: Environment, options: BundleOptions, p
             )
             store = Store(default_cache_root(os.environ, Path.home()), "bundle")
             gather(store, [pin for pin in locked if pin.file.kind == "wheel"], remotes, folder, progress)
+            conda = conda_pins(lock, target.name)
+            if conda:
+                channels = open_channels(lock, os.environ, offline=options.offline, progress=progress)
+                gather(store, conda, channels, folder, progress)
             _add_built(
                 project, environment, lock, target, options, list(zip(locked, pins, strict=True)), folder, progress
             )
             head = {"environment": lock.name, "platform": target.platform, "groups": sorted(set(options.groups))}
-            carried = [carried_of(pin) for pin in pins]
+            carried = [carried_of(pin) for pin in (*pins, *conda)]
             write_texts(folder, head, carried, {f"{lock.name}.lock.toml": lock_text(lock)})
             size = sum((folder / one.path).stat().st_size for one in carried)
             if tar:

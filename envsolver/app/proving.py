@@ -57,7 +57,7 @@ def prove(maker: Maker, folder: Path, manifest: Manifest) -> None:
     if options.record or options.twice:
         with maker.stopwatch.stage("read back"):
             maker.progress.stage("reading back")
-            if wrong := compare(folder / "tree", scan(folder / "tree"), manifest):
+            if wrong := compare(folder / "tree", scan(folder / "tree", lies_at=options.prefix.absolute()), manifest):
                 raise FileError(
                     f"what was written is not what was meant to be:{_listed(wrong)}",
                     hint="`envsolver cache clean` empties the store, which may be damaged",
@@ -80,7 +80,9 @@ def _again(maker: Maker, folder: Path, manifest: Manifest) -> None:
     other = folder / _ELSEWHERE / "tree"
     other.parent.mkdir()
     command = [sys.executable, "-m", "envsolver", "--project", str(maker.project.root), "build", maker.lock.name]
-    command += ["--prefix", str(other), "--python", str(maker.interpreter.path), "--copy", "--json"]
+    command += ["--prefix", str(other), "--copy", "--json"]
+    if maker.conda is None:
+        command += ["--python", str(maker.interpreter.path)]
     command += [word for group in options.groups for word in ("--group", group)]
     command += ["--no-bytecode"] * (not options.bytecode) + ["--offline"] * options.offline
     if options.bundle is not None:

@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from envsolver.sources.open import Session
     from envsolver.sources.reply import Stream
 
-__all__ = ["open_remote"]
+__all__ = ["GONE", "attempt", "open_remote"]
 
 _ABSENT = frozenset({403, 404, 410})
 """What a host answers for a path that is not its own; object storage says 403."""
-_GONE = "the file is gone, or your index is another one than that of the lock"
+GONE = "the file is gone, or your index is another one than that of the lock"
+"""What to say where a file is not where it should be."""
 
 
 @asynccontextmanager
@@ -66,33 +67,15 @@ class IndexRemote:
             NetworkError: it cannot be had.
             FileError: the index does not have it.
         """
-        async with self._attempt(self._known(pin), start) as body:
+        async with attempt(self._session, self._known(pin), start) as body:
             if body is not None:
                 yield body
                 return
         url = await self._look_up(pin)
-        async with self._attempt(url, start) as body:
+        async with attempt(self._session, url, start) as body:
             if body is None:
-                raise NetworkError(f"{redact(url)} is not there", hint=_GONE)
+                raise NetworkError(f"{redact(url)} is not there", hint=GONE)
             yield body
-
-    @asynccontextmanager
-    async def _attempt(self, url: str | None, start: int) -> AsyncIterator[Body | None]:
-        """Open a URL; None where there is nothing."""
-        if url is None:
-            yield None
-            return
-        async with self._session.http.stream(url, headers=_range(start)) as stream:
-            if stream.status == 416 and start:
-                # What is here is longer than what lies there: from the beginning, then.
-                async with self._attempt(url, 0) as body:
-                    yield body
-            elif stream.status in _ABSENT:
-                yield None
-            elif stream.status not in {200, 206}:
-                raise NetworkError(f"{redact(url)} answered with status {stream.status}", hint=_GONE)
-            else:
-                yield Body(start=_begins(stream), chunks=stream.chunks)
 
     def _known(self, pin: Pin) -> str | None:
         """Return where the file lies, or is likely to."""
@@ -121,6 +104,29 @@ class IndexRemote:
         if parts.scheme in {"https", "http"} and parts.path == pin.file.path:
             self._hosts[pin.file.index] = f"{parts.scheme}://{parts.netloc}"
         return url
+
+
+@asynccontextmanager
+async def attempt(session: Session, url: str | None, start: int) -> AsyncIterator[Body | None]:
+    """Open a URL from byte ``start`` on; None where there is nothing.
+
+    Raises:
+        NetworkError: it cannot be had.
+    """
+    if url is None:
+        yield None
+        return
+    async with session.http.stream(url, headers=_range(start)) as stream:
+        if stream.status == 416 and start:
+            # What is here is longer than what lies there: from the beginning, then.
+            async with attempt(session, url, 0) as body:
+                yield body
+        elif stream.status in _ABSENT:
+            yield None
+        elif stream.status not in {200, 206}:
+            raise NetworkError(f"{redact(url)} answered with status {stream.status}", hint=GONE)
+        else:
+            yield Body(start=_begins(stream), chunks=stream.chunks)
 
 
 def _range(start: int) -> dict[str, str]:

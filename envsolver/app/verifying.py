@@ -15,6 +15,7 @@ from envsolver.build.manifest import read_manifest, tree_digest
 from envsolver.build.stock import look
 from envsolver.build.store import Store
 from envsolver.lock.builds import installed
+from envsolver.lock.condapins import conda_pins
 from envsolver.lock.trees import recorded_tree
 from envsolver.model.errors import FileError, UsageError
 from envsolver.sources.cache import default_cache_root
@@ -102,6 +103,7 @@ def verify(
     wanted_groups = built.groups if groups is None else tuple(sorted(set(groups)))
     target = chosen_target(lock, None, wanted_groups)
     pins = installed(lock, lock.select(target.platform, wanted_groups), target.platform)
+    pins += conda_pins(lock, target.name)
     moved = _moved(built, pins)
     # Of an environment that another lock was built into, what can be said is what has changed since.
     expected, notes = (built, ()) if moved else _expected(lock, target, pins, built)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from envsolver.build.interpreter import Interpreter
     from envsolver.build.stock import Shelf
 
-__all__ = ["Content", "LinkMode", "Plan", "Way", "assemble", "beside", "check_prefix", "plan", "put"]
+__all__ = ["Content", "LinkMode", "Linker", "Plan", "Way", "assemble", "beside", "check_prefix", "plan", "put"]
 
 LinkMode: TypeAlias = Literal["auto", "copy"]
 _FICLONE = 0x40049409
@@ -33,12 +33,21 @@ _NO_LINKS = {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """One package of an environment: what its wheel is, and where it lies in the store."""
+    """One package of an environment: what its file is, and where it lies.
+
+    Attributes:
+        name: canonical.
+        version: of it.
+        sha256: of its file.
+        shelf: what it is made of.
+        in_place: whether that lies in the environment already, and not in the store.
+    """
 
     name: str
     version: str
     sha256: str
     shelf: Shelf
+    in_place: bool = False
 
 
 def check_prefix(prefix: Path) -> None:
@@ -111,31 +120,42 @@ class Plan:
     Attributes:
         manifest: of the whole.
         trees: folder of the store and the files of it that are taken.
+        replaced: paths of files in place of which other packages have theirs.
+        virtual: whether it stands over an interpreter that lies elsewhere.
         notes: for the user.
     """
 
     manifest: Manifest
     trees: tuple[tuple[Content, Path, tuple[Entry, ...]], ...]
+    replaced: tuple[str, ...]
+    virtual: bool
     notes: tuple[str, ...]
 
 
-def plan(contents: Sequence[Content], way: Way) -> Plan:
+def plan(contents: Sequence[Content], way: Way, own: tuple[Entry, ...] | None = None) -> Plan:
     """Decide what an environment will hold. Nothing is written, or read from the store.
 
     Args:
-        contents: the packages; where two bring one file, that of the later name stays.
+        contents: the packages; where two bring one file, that of the later name stays, and one from the store rather
+            than one that is in place.
         way: how it is built.
+        own: files that are of no package and in place; None: those of a virtual environment, which are to be written.
     """
-    contents = sorted(contents, key=lambda content: content.name)
+    contents = sorted(contents, key=lambda content: (not content.in_place, content.name))
     kept, notes = _kept(contents)
     trees: list[tuple[Content, Path, tuple[Entry, ...]]] = []
-    parts = [Part(name="", version="", sha256="", entries=_own_entries(way.python))]
+    replaced: set[str] = set()
+    parts = [Part(name="", version="", sha256="", entries=_own_entries(way.python) if own is None else own)]
     for content, (wheel, compiled) in zip(contents, kept, strict=True):
-        trees.append((content, content.shelf.wheel.folder, tuple(wheel)))
-        if content.shelf.bytecode is not None:
-            trees.append((content, content.shelf.bytecode.folder, tuple(compiled)))
         entries = tuple(sorted(wheel + compiled))
+        if content.in_place:
+            replaced |= {entry.path for entry in _all_of(content)} - {entry.path for entry in entries}
+        else:
+            trees.append((content, content.shelf.wheel.folder, tuple(wheel)))
+            if content.shelf.bytecode is not None:
+                trees.append((content, content.shelf.bytecode.folder, tuple(compiled)))
         parts.append(Part(name=content.name, version=content.version, sha256=content.sha256, entries=entries))
+    parts.sort(key=lambda part: part.name)
     manifest = Manifest(
         environment=way.environment,
         platform=way.platform,
@@ -144,11 +164,22 @@ def plan(contents: Sequence[Content], way: Way) -> Plan:
         bytecode=way.bytecode,
         parts=tuple(parts),
     )
-    return Plan(manifest=manifest, trees=tuple(trees), notes=tuple(notes))
+    return Plan(
+        manifest=manifest,
+        trees=tuple(trees),
+        replaced=tuple(sorted(replaced)),
+        virtual=own is None,
+        notes=tuple(notes),
+    )
+
+
+def _all_of(content: Content) -> tuple[Entry, ...]:
+    shelf = content.shelf
+    return shelf.wheel.entries + (shelf.bytecode.entries if shelf.bytecode else ())
 
 
 def assemble(folder: Path, planned: Plan, interpreter: Interpreter, mode: LinkMode = "auto") -> tuple[str, ...]:
-    """Fill an empty folder with an environment; return notes for the user.
+    """Fill a folder with what of an environment is not in place; return notes for the user.
 
     Args:
         folder: to fill.
@@ -161,12 +192,15 @@ def assemble(folder: Path, planned: Plan, interpreter: Interpreter, mode: LinkMo
         FileNotFoundError: the store was emptied meanwhile.
         OSError: something cannot be written.
     """
-    linker = _Linker(folder, mode)
+    for replaced in planned.replaced:
+        (folder / replaced).unlink(missing_ok=True)
+    linker = Linker(folder, mode)
     for content, source, entries in planned.trees:
-        linker.link(content, source, entries)
-    _write_own(folder, interpreter)
+        linker.link(f"{content.name} {content.version}", source, entries)
+    if planned.virtual:
+        _write_own(folder, interpreter)
     path = folder / MANIFEST
-    path.parent.mkdir()
+    path.parent.mkdir(exist_ok=True)
     _write(path, dumps(planned.manifest).encode())
     if linker.copied and mode == "auto":
         return ("the store lies on another file system than the environment, so files were copied, not linked",)
@@ -207,8 +241,13 @@ def _source(compiled: str) -> str:
     return f"{folder.removesuffix('/__pycache__')}/{name.rsplit('.', 2)[0]}.py"
 
 
-class _Linker:
-    """Puts files of the store into a folder."""
+class Linker:
+    """Puts files of the store into a folder.
+
+    Args:
+        root: the folder.
+        mode: how.
+    """
 
     def __init__(self, root: Path, mode: LinkMode) -> None:
         self._root = f"{root}{os.sep}"
@@ -216,8 +255,18 @@ class _Linker:
         self._links = mode == "auto"
         self.copied = False
 
-    def link(self, content: Content, source: Path, entries: Sequence[Entry]) -> None:
-        """Put some files of a tree into place."""
+    def link(self, subject: str, source: Path, entries: Sequence[Entry]) -> None:
+        """Put some files of a tree into place.
+
+        Args:
+            subject: whose files they are, for messages.
+            source: of the tree.
+            entries: of it.
+
+        Raises:
+            ArtefactError: something else is in the way.
+            OSError: something cannot be written.
+        """
         base = f"{source}{os.sep}"
         folder = ""
         try:
@@ -241,7 +290,7 @@ class _Linker:
                 _copy(base + entry.path, self._root + entry.path, int(entry.mode, 8))
         except (NotADirectoryError, FileExistsError, IsADirectoryError) as error:
             raise ArtefactError(
-                f"{content.name} {content.version}",
+                subject,
                 f"another package has a file where it needs a folder, or the reverse: {_named(error, self._root)}",
             ) from error
 

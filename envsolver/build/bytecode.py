@@ -41,7 +41,7 @@ def compile_tree(interpreter: Interpreter, sources: Path, target: Path) -> tuple
     environ = {"PATH": os.defpath, "PYTHONHASHSEED": "0"}
     environ |= {name: os.environ[name] for name in _KEPT if name in os.environ}
     done = subprocess.run(
-        [interpreter.path, "-S", "-s", _PROGRAM, sources, target],
+        [interpreter.path, "-B", "-S", "-s", _PROGRAM, sources, target],
         env=environ,
         cwd=target,
         stdin=subprocess.DEVNULL,

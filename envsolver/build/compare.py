@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from envsolver.build.layout import OWN_FOLDER
-from envsolver.build.manifest import PYTHON, Entry, link_entry, normal_config
+from envsolver.build.manifest import LINK, PYTHON, Entry, link_entry, normal_config
+from envsolver.build.places import normal, read_places
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from envsolver.build.manifest import Manifest
+    from envsolver.build.places import Places
 
 __all__ = ["Cause", "Difference", "compare", "scan"]
 
@@ -47,15 +49,22 @@ class Difference:
     path: str
 
 
-def scan(prefix: Path) -> tuple[Entry, ...]:
+def scan(prefix: Path, *, lies_at: Path | None = None) -> tuple[Entry, ...]:
     """Return the files and links below a prefix, sorted, as a manifest has them; every byte is read.
+
+    Args:
+        prefix: of the environment.
+        lies_at: where it will lie, if that is elsewhere.
 
     Raises:
         OSError: something cannot be read.
     """
-    found = list(_walk(str(prefix)))
+    places = read_places(prefix)
+    if places is not None:
+        places = replace(places, prefix=str(lies_at or prefix))
+    found = [path for path in _walk(str(prefix)) if places is None or not places.is_unproven(path)]
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        return tuple(pool.map(lambda path: _entry(str(prefix), path), sorted(found)))
+        return tuple(pool.map(lambda path: _entry(str(prefix), path, places), sorted(found)))
 
 
 def compare(prefix: Path, found: Iterable[Entry], wanted: Manifest) -> tuple[Difference, ...]:
@@ -90,7 +99,7 @@ def _cause(prefix: Path, path: str, is_: Entry | None, be: Entry | None) -> Caus
         return "extra"
     if is_.sha256 == be.sha256:
         return "mode"
-    if path == "pyvenv.cfg" or path.startswith("bin/python"):
+    if path == "pyvenv.cfg" or (path.startswith("bin/python") and be.mode == LINK):
         return "interpreter"
     if path.endswith(".dist-info/RECORD"):
         return "RECORD"
@@ -119,7 +128,7 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _entry(prefix: str, path: str) -> Entry:
+def _entry(prefix: str, path: str, places: Places | None) -> Entry:
     full = f"{prefix}{os.sep}{path}"
     stat = os.lstat(full)
     if os.path.islink(full):  # noqa: PTH114 - as above
@@ -127,6 +136,9 @@ def _entry(prefix: str, path: str) -> Entry:
         return link_entry(path, PYTHON if path == "bin/python" and os.path.isabs(target) else target)  # noqa: PTH117 - as above
     digest = sha256()
     with open(full, "rb") as file:  # noqa: PTH123 - as above
+        if places is not None and path in places.files:
+            data = normal(file.read(), places.prefix, places.files[path])
+            return Entry(path, f"{stat.st_mode & 0o7777:o}", sha256(data).hexdigest(), len(data))
         if path == "pyvenv.cfg":
             digest.update(normal_config(file.read()))
         else:

@@ -1,0 +1,404 @@
+"""Packages of conda put into a prefix by rattler, and made the same wherever that lies.
+
+rattler unpacks, links, and puts the prefix into files that carry it. What it leaves to chance or to the machine is
+settled here: modes, bytecode, the starters of noarch packages, and what ``conda-meta`` says of dates and caches. Every
+file is then read, and held against what its package says of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import posixpath
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from envsolver.build.assemble import Content, Linker
+from envsolver.build.bundle import carried_of, gather
+from envsolver.build.bytecode import compile_tree
+from envsolver.build.compare import scan
+from envsolver.build.condameta import read_metas, write_history, write_meta
+from envsolver.build.condarecord import facts_of, record_of
+from envsolver.build.layout import OWN_FOLDER
+from envsolver.build.manifest import LINK
+from envsolver.build.places import STARTERS, Place, Places, normal, write_places
+from envsolver.build.scripts import entry_point
+from envsolver.build.stock import Shelf, together
+from envsolver.build.store import Stored
+from envsolver.model.candidate import CONDA_PREFIX
+from envsolver.model.errors import ArtefactError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
+
+    from envsolver.build.assemble import LinkMode
+    from envsolver.build.condameta import CondaMeta
+    from envsolver.build.download import Remote
+    from envsolver.build.interpreter import Interpreter
+    from envsolver.build.manifest import Entry
+    from envsolver.build.store import Store
+    from envsolver.lock.model import Pin
+    from envsolver.model.ports import Progress
+
+__all__ = ["CondaPart", "CondaSet", "CondaSite", "place"]
+
+_TURNS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CondaSet:
+    """The packages of conda of an environment.
+
+    Attributes:
+        pins: sorted by name.
+        channels: alias → URL without a slash at its end, as ``conda-meta`` names it.
+        requested: match specs of the spec, by package.
+        platform: ``linux-64``.
+    """
+
+    pins: tuple[Pin, ...]
+    channels: Mapping[str, str]
+    requested: Mapping[str, Sequence[str]]
+    platform: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CondaSite:
+    """Where packages of conda go.
+
+    Attributes:
+        folder: to fill; it does not exist yet.
+        prefix: where it will lie, which files carry.
+        interpreter: of conda, in ``folder``.
+        bytecode: whether to compile.
+        mode: how files get from the cache into the folder.
+    """
+
+    folder: Path
+    prefix: Path
+    interpreter: Interpreter
+    bytecode: bool
+    mode: LinkMode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CondaPart:
+    """What was put into a folder.
+
+    Attributes:
+        contents: the packages, which lie in their place.
+        own: files that are of no package.
+        received: bytes downloaded.
+        notes: for the user.
+    """
+
+    contents: tuple[Content, ...]
+    own: tuple[Entry, ...]
+    received: int
+    notes: tuple[str, ...]
+
+
+class _DamagedError(Exception):
+    """Something of the cache is not what it should be."""
+
+    def __init__(self, subject: str, reason: str, folder: str | None = None) -> None:
+        super().__init__(subject)
+        self.subject, self.reason, self.folder = subject, reason, folder
+
+
+def place(
+    store: Store,
+    wanted: CondaSet,
+    site: CondaSite,
+    remotes: Callable[[], AbstractAsyncContextManager[Remote]],
+    progress: Progress,
+) -> CondaPart:
+    """Put packages of conda into a new folder.
+
+    Args:
+        store: in which archives arrive, and whose cache rattler unpacks into.
+        wanted: the packages.
+        site: where they go.
+        remotes: opens what to fetch them from.
+        progress: is told.
+
+    Raises:
+        NetworkError: a package cannot be had.
+        ArtefactError: one is not what the lock says, or not safe to install.
+        FileError: a channel does not have one, or the interpreter cannot compile.
+        OSError: something cannot be written.
+    """
+    shelf = _Cache(store)
+    received = 0
+    for turn in range(1, _TURNS + 1):
+        missing = [pin for pin in wanted.pins if shelf.facts(pin) is None]
+        if missing:
+            received += gather(store, missing, remotes(), shelf.folder, progress)
+            for pin in missing:
+                shelf.know(pin)
+        try:
+            progress.stage("installing packages of conda")
+            metas = _install(shelf, wanted, site)
+            found = _settle(site, metas)
+        except _DamagedError as error:
+            if turn == _TURNS:
+                raise ArtefactError(error.subject, error.reason) from error
+            # The cache lost something, or was written into: what it has is fetched and unpacked once more.
+            shelf.forget(wanted.pins, error.folder)
+            shutil.rmtree(site.folder, ignore_errors=True)
+        else:
+            shelf.drop_archives(wanted.pins)
+            compiled = _compile(store, wanted, site, found, progress) if site.bytecode else {}
+            return replace(_finish(wanted, site, metas, found, compiled), received=received)
+    raise AssertionError  # the last turn returns or raises
+
+
+class _Cache:
+    """Archives that arrived, and what is known of those that rattler has unpacked."""
+
+    def __init__(self, store: Store) -> None:
+        self.folder = store.folder / "conda"
+        self.unpacked = self.folder / "pkgs"
+
+    def archive(self, pin: Pin) -> Path:
+        return self.folder / carried_of(pin).path
+
+    def _known(self, pin: Pin) -> Path:
+        return self.folder / "known" / f"{pin.file.sha256}.json"
+
+    def facts(self, pin: Pin) -> dict[str, Any] | None:
+        """Return what is known of a package that was checked and unpacked before, None if nothing is."""
+        import json
+
+        try:
+            found = json.loads(self._known(pin).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return found if isinstance(found, dict) else None
+
+    def know(self, pin: Pin) -> None:
+        """Check an archive that arrived, and keep what it says of itself."""
+        import json
+
+        facts = facts_of(pin, self.archive(pin))
+        path = self._known(pin)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{path.name}.{os.getpid()}")
+        part.write_text(json.dumps(facts), encoding="utf-8")
+        part.replace(path)
+
+    def forget(self, pins: Sequence[Pin], folder: str | None) -> None:
+        for pin in pins:
+            self._known(pin).unlink(missing_ok=True)
+        if folder is not None and os.path.dirname(folder) == str(self.unpacked):  # noqa: PTH120 - as rattler writes it
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def drop_archives(self, pins: Sequence[Pin]) -> None:
+        """Delete the archives: what is unpacked is enough."""
+        for pin in pins:
+            with suppress(OSError):
+                self.archive(pin).unlink(missing_ok=True)
+                self.archive(pin).parent.rmdir()
+
+
+def _install(cache: _Cache, wanted: CondaSet, site: CondaSite) -> list[CondaMeta]:
+    from rattler import install
+    from rattler.config import Config
+    from rattler.exceptions import InstallerError, LinkError, TransactionError
+
+    records = [
+        record_of(pin, cache.facts(pin) or {}, cache.archive(pin), wanted.channels[pin.file.index])
+        for pin in wanted.pins
+    ]
+    links = "true" if site.mode == "auto" else "false"
+    config = Config.from_toml(f"allow-hard-links = {links}\n")
+    site.folder.mkdir()
+    try:
+        asyncio.run(
+            install(
+                records,
+                site.folder,
+                cache_dir=cache.unpacked,
+                execute_link_scripts=False,
+                show_progress=False,
+                alternative_target_prefix=site.prefix,
+                config=config,
+            )
+        )
+    except (InstallerError, LinkError, TransactionError) as error:
+        raise _DamagedError(
+            "packages of conda", f"rattler cannot install them: {' '.join(str(error).split())}"
+        ) from error
+    return read_metas(site.folder)
+
+
+def _settle(site: CondaSite, metas: Sequence[CondaMeta]) -> dict[str, Entry]:
+    """Settle what rattler leaves open; return path → entry of all that is there, read and checked."""
+    for meta in metas:
+        for path, (module, attribute) in meta.starters().items():
+            _write(site.folder / path, entry_point(module, attribute))
+    _write_modes(site.folder)
+    places = _places(site, metas)
+    (site.folder / OWN_FOLDER).mkdir()
+    write_places(site.folder, places)
+    found = {entry.path: entry for entry in scan(site.folder, lies_at=site.prefix)}
+    for meta in metas:
+        for path, declared in meta.declared().items():
+            entry = found.get(path)
+            if entry is not None and entry.mode != LINK and entry.sha256 != declared:
+                raise _DamagedError(meta.filename, _why_other(site, places, path), meta.unpacked)
+            if entry is None and not path.endswith(".pyc"):
+                raise _DamagedError(meta.filename, f"{path} is not there after installing it", meta.unpacked)
+    return found
+
+
+def _why_other(site: CondaSite, places: Places, path: str) -> str:
+    if path in places.files:
+        return f"{path} cannot carry the path {site.prefix}: it has that text, or none, where it should be replaced"
+    return f"{path} is not what the package says of it"
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.unlink(missing_ok=True)
+    path.write_bytes(data)
+    path.chmod(0o755)
+
+
+def _write_modes(root: Path) -> None:
+    """Give files the modes 644 and 755, take bytecode away, and refuse links that lead out of the prefix."""
+    for folder, folders, names in os.walk(root):
+        here = os.path.relpath(folder, root)
+        for name in (*names, *folders):
+            path = os.path.join(folder, name)  # noqa: PTH118 - thousands of files
+            if os.path.islink(path):  # noqa: PTH114 - as above
+                target = os.readlink(path)  # noqa: PTH115 - as above
+                if posixpath.isabs(target) or posixpath.normpath(posixpath.join(here, target)).startswith(".."):
+                    raise ArtefactError(
+                        f"{here}/{name}".removeprefix("./"), f"it is a link out of the prefix: {target}"
+                    )
+            elif name in names:
+                if folder.endswith("__pycache__") and name.endswith(".pyc"):
+                    os.unlink(path)  # noqa: PTH108 - as above
+                else:
+                    os.chmod(path, 0o755 if os.stat(path).st_mode & 0o111 else 0o644)  # noqa: PTH101, PTH116 - as above
+        if folder.endswith("__pycache__") and not os.listdir(folder):  # noqa: PTH208 - as above
+            os.rmdir(folder)  # noqa: PTH106 - as above
+
+
+def _places(site: CondaSite, metas: Sequence[CondaMeta]) -> Places:
+    """Return how the prefix stands in the files that carry it."""
+    files = {}
+    for meta in metas:
+        declared = meta.declared()
+        for path, (placeholder, binary) in meta.placeholders().items():
+            full = site.folder / path
+            if full.is_file():
+                data = full.read_bytes()
+                if placeholder.encode() in data:
+                    raise _DamagedError(meta.filename, f"{path} still has the place where it was built", meta.unpacked)
+                files[path] = _place(site, data, Place(placeholder=placeholder, binary=binary), declared.get(path))
+    return Places(prefix=str(site.prefix), files=files)
+
+
+def _place(site: CondaSite, data: bytes, made: Place, declared: str | None) -> Place:
+    """Return how the prefix stands in a file, as far as its digest in the package tells."""
+    if not made.binary:
+        for starter in STARTERS:
+            found = replace(made, starter=starter)
+            if sha256(normal(data, str(site.prefix), found)).hexdigest() == declared:
+                return found
+    return made
+
+
+def _compile(
+    store: Store, wanted: CondaSet, site: CondaSite, found: Mapping[str, Entry], progress: Progress
+) -> dict[str, Stored]:
+    """Compile the modules of each package by itself; return package → bytecode, which lies in its place then."""
+    progress.stage("compiling packages of conda")
+    digests = {pin.package.name.removeprefix(CONDA_PREFIX): pin.file.sha256 or "" for pin in wanted.pins}
+    metas = read_metas(site.folder)
+    places = _places(site, metas).files
+    compiled: dict[str, Stored] = {}
+    linker = Linker(site.folder, site.mode)
+
+    def one(meta: CondaMeta) -> None:
+        library = f"lib/python{site.interpreter.minor}/"
+        modules = [
+            path
+            for path in meta.files
+            if path.startswith(library) and path.endswith(".py") and path not in places and path in found
+        ]
+        if not modules:
+            return
+        digest = digests[meta.name]
+        stored = store.get("bytecode", digest)
+        if stored is None:
+            sources = site.folder.parent / "sources" / meta.name
+            linked = Linker(sources, "auto")
+            linked.link(meta.filename, site.folder, [found[path] for path in modules])
+            stored = store.make("bytecode", digest, lambda target: compile_tree(site.interpreter, sources, target))
+            shutil.rmtree(sources)
+        compiled[meta.name] = stored
+
+    async def all_of(chosen: Sequence[CondaMeta]) -> None:
+        hands = asyncio.Semaphore(os.cpu_count() or 1)
+
+        async def in_turn(meta: CondaMeta) -> None:
+            async with hands:
+                await asyncio.to_thread(one, meta)
+
+        await together(in_turn(meta) for meta in chosen)
+
+    # The standard library first: what an interpreter compiles may depend on how it comes by its own modules.
+    for chosen in ([m for m in metas if m.name == "python"], [m for m in metas if m.name != "python"]):
+        asyncio.run(all_of(chosen))
+        for meta in chosen:
+            if meta.name in compiled:
+                linker.link(meta.filename, compiled[meta.name].folder, compiled[meta.name].entries)
+    return compiled
+
+
+def _finish(
+    wanted: CondaSet,
+    site: CondaSite,
+    metas: Sequence[CondaMeta],
+    found: Mapping[str, Entry],
+    compiled: Mapping[str, Stored],
+) -> CondaPart:
+    """Write what conda reads of an environment; return what there is."""
+    pins = {pin.package.name.removeprefix(CONDA_PREFIX): pin for pin in wanted.pins}
+    owner = {path: meta.name for meta in metas for path in meta.files}
+    contents, notes = [], []
+    taken: set[str] = set()
+    for meta in metas:
+        pin = pins[meta.name]
+        bytecode = compiled[meta.name].entries if meta.name in compiled else ()
+        entries = [found[path] for path in sorted(set(meta.files)) if path in found and owner[path] == meta.name]
+        taken |= {entry.path for entry in entries}
+        channel = wanted.channels[pin.file.index]
+        entries.append(
+            write_meta(site.folder, meta, pin.file, channel, wanted.requested.get(meta.name, ()), found, bytecode)
+        )
+        shelf = Shelf(
+            wheel=Stored(folder=site.folder, entries=tuple(sorted(entries))),
+            bytecode=Stored(folder=site.folder, entries=tuple(bytecode)) if bytecode else None,
+        )
+        contents.append(
+            Content(
+                name=pin.package.name,
+                version=pin.package.version,
+                sha256=pin.file.sha256 or "",
+                shelf=shelf,
+                in_place=True,
+            )
+        )
+        if any(path.endswith(f"{meta.name}-post-link.sh") for path in meta.files):
+            notes.append(f"{meta.name} has a script that conda runs after installing it; it was not run")
+    own = [entry for path, entry in found.items() if path not in taken and not path.startswith("conda-meta/")]
+    own.append(write_history(site.folder, metas, wanted.requested))
+    return CondaPart(contents=tuple(contents), own=tuple(sorted(own)), received=0, notes=tuple(notes))
