@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from envsolver.gpu.model import Expectations, Node, Receipt, Report
+
+_T = TypeVar("_T")
 
 __all__ = ["dumps", "load_node", "load_receipt", "load_report", "plain"]
 
@@ -30,11 +32,9 @@ def load_report(data: bytes) -> Report:
     Raises:
         ValueError: it is no report; the message says what is wrong, and where.
     """
-    import msgspec
-
     from envsolver.gpu.model import Report
 
-    return msgspec.json.decode(data, type=Report)
+    return _decoded(data, Report)
 
 
 def load_receipt(data: bytes) -> Receipt:
@@ -43,11 +43,9 @@ def load_receipt(data: bytes) -> Receipt:
     Raises:
         ValueError: it is none.
     """
-    import msgspec
-
     from envsolver.gpu.model import Receipt
 
-    return msgspec.json.decode(data, type=Receipt)
+    return _decoded(data, Receipt)
 
 
 def load_node(data: bytes) -> tuple[Node, dict[str, Any]]:
@@ -60,7 +58,16 @@ def load_node(data: bytes) -> tuple[Node, dict[str, Any]]:
 
     from envsolver.gpu.model import Node
 
-    found = msgspec.json.decode(data, type=dict[str, Any])
+    found = _decoded(data, dict[str, Any])
     return msgspec.convert(found.get("node", {}), type=Node), msgspec.convert(
         found.get("system", {}), type=dict[str, Any]
     )
+
+
+def _decoded(data: bytes, kind: type[_T]) -> _T:
+    import msgspec
+
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None

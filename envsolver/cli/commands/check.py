@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from envsolver.app.checking import CheckOutcome, Finding
     from envsolver.app.foreign import Circumstances
+    from envsolver.app.gpu_receipts import Wanted
     from envsolver.app.project import Environment, Project
     from envsolver.cli.ui import Ui
 
@@ -47,6 +48,8 @@ _OF_FILES = ("python", "platform", "glibc", "cuda", "driver", "arch", "base_imag
 @click.option("--files", "read_files", is_flag=True, help="Read the file lists of the wheels from their indexes.")
 @click.option("--fixes", is_flag=True, help="Look for changes that mend the errors, and solve each.")
 @click.option("--outdated", is_flag=True, help="Ask the indexes what is newer, was yanked or is gone.")
+@click.option("--require-receipt", metavar="SM,...", help="Fail without a receipt of GPUs of these architectures.")
+@click.option("--max-age", metavar="AGE", help="Of a receipt that counts: 12h, 30d, 4w.")
 @click.option("--strict", is_flag=True, help="Fail on warnings too.")
 @click.option("--notes", is_flag=True, help="Show notes too, not their number only.")
 @click.option(
@@ -66,6 +69,8 @@ def check(
     read_files: bool,
     fixes: bool,
     outdated: bool,
+    require_receipt: str | None,
+    max_age: str | None,
     strict: bool,
     notes: bool,
     format_: str | None,
@@ -78,6 +83,7 @@ def check(
     other or with the nodes: builds for another CUDA, files of two packages in one place, what rules know. With --file
     it judges a lock that another tool made. `envsolver explain CODE` describes a code. Exit status 1: there are errors.
     """
+    asked = _receipts(require_receipt, max_age, path)
     form = format_ or ("json" if ui.json_wanted else "text")
     if path is None:
         if given := [name for name in _OF_FILES if of_files[name]]:
@@ -85,6 +91,10 @@ def check(
         project, environments = checking.select(ui.common.project, names, every=every)
         root: Path | None = project.root
         outcomes = _of_project(ui, project, environments, read_files=read_files, fixes=fixes, outdated=outdated)
+        if asked is not None:
+            from envsolver.app.gpu_receipts import with_receipts
+
+            outcomes = with_receipts(project, environments, outcomes, asked)
     else:
         if outdated:
             raise click.UsageError("--outdated goes with environments only: --file names no indexes")
@@ -95,6 +105,19 @@ def check(
     bad = any(verdicts.failing(outcome.findings, strict=strict) for outcome in outcomes)
     _write(ui, outcomes, form, output, root, notes=notes)
     return max((error.exit_code for error in failed), default=1 if bad else 0)
+
+
+def _receipts(architectures: str | None, max_age: str | None, path: Path | None) -> Wanted | None:
+    """Return the receipts that are asked for."""
+    if architectures is None:
+        if max_age is not None:
+            raise click.UsageError("--max-age goes with --require-receipt only")
+        return None
+    if path is not None:
+        raise click.UsageError("--require-receipt goes with environments only: a file has no receipts")
+    from envsolver.app.gpu_receipts import wanted
+
+    return wanted(architectures, max_age)
 
 
 def _of_project(
