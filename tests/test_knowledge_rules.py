@@ -72,6 +72,11 @@ def test_the_listed_files_are_those_that_are_shipped() -> None:
         assert list(names) == sorted(names)
 
 
+def test_no_two_rules_have_one_id() -> None:
+    ids = [rule.id for rule in BOOK.rules]
+    assert sorted(set(ids)) == sorted(ids)
+
+
 def test_there_are_about_a_hundred_rules_beside_the_findings() -> None:
     assert len(BINDING) >= 100
     assert len(RULES) - len(BINDING) >= 20
@@ -198,6 +203,8 @@ def test_recorded_releases_ascend() -> None:
         ("deepspeed", "0.8.0", "DEEPSPEED-PYDANTIC2", Constrains(normalize_name("pydantic"), "<2")),
         ("pytorch-lightning", "1.7.7", "LIGHTNING17-TORCHMETRICS1", Constrains(normalize_name("torchmetrics"), "<1.0")),
         ("pytorch-lightning", "1.9.5", "LIGHTNING-SETUPTOOLS82", Requires(normalize_name("setuptools"), "<82")),
+        ("ultralytics", "8.0.145", "ULTRALYTICS-SETUPTOOLS82", Requires(normalize_name("setuptools"), "<82")),
+        ("torchaudio", "2.11.0", "TORCHAUDIO211-TORCH210", Constrains(normalize_name("torch"), ">=2.10")),
         ("horovod", "0.26.1", "HOROVOD-TORCH21", Constrains(normalize_name("torch"), "<2.1")),
         ("onnxruntime-gpu", "1.14.1", "ONNXRUNTIME-OWNERS", Conflicts(normalize_name("onnxruntime-training"))),
         ("onnxruntime-training", "1.14.0", "ONNXRUNTIME-OWNERS", Conflicts(normalize_name("onnxruntime-gpu"))),

@@ -37,6 +37,7 @@ SHIPPED = {
         "numpy",
         "onnx",
         "owners",
+        "setuptools",
         "tensorboard",
         "tensorflow",
         "torch",
@@ -62,7 +63,7 @@ class Document:
         self._starts: dict[str, list[tuple[int, int]]] = {}
         try:
             self.data: dict[str, Any] = tomli.loads(text)
-        except tomli.TOMLDecodeError as error:
+        except (ValueError, RecursionError) as error:  # a number of thousands of digits is no TOMLDecodeError
             self.data = {}
             found = _SYNTAX_LINE.search(str(error))
             message = _SYNTAX_LINE.sub("", str(error)).strip()
