@@ -11,16 +11,17 @@ from envsolver.model.candidate import is_conda
 from envsolver.model.spec import BASE_GROUP
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from envsolver.app.project import Environment, Project
     from envsolver.findings.subject import Subject
     from envsolver.gpu.model import Expectations
+    from envsolver.knowledge.rules import RuleBook
     from envsolver.lock.model import Lock
     from envsolver.model.candidate import Name
     from envsolver.model.spec import Spec
 
-__all__ = ["expectations"]
+__all__ = ["expectations", "expectations_of"]
 
 
 def expectations(
@@ -40,25 +41,60 @@ def expectations(
         SpecError: the spec cannot be used.
         UsageError: the lock has no such platform or group.
     """
+    lock = read_lock(project, environment)
+    spec = project.spec(environment, validate=False)
+    text = read_lock_text(project, environment) or ""
+    subjects = subjects_in(project, environment, spec, text)
+    return _expected(lock, spec, subjects, book_of(project, spec), platform, tuple(groups))
+
+
+def expectations_of(
+    lock: Lock, spec: Spec | None = None, *, platform: str | None = None, groups: Iterable[str] = ()
+) -> Expectations:
+    """Return what a lock expects of a node, by the shipped rules.
+
+    Args:
+        lock: of any project.
+        spec: that it was made from: what it says of the nodes, and its import checks. None: neither is known.
+        platform: of the lock; None for that of this machine, or else the first that the lock has.
+        groups: that are installed beside the base.
+
+    Raises:
+        UsageError: the lock has no such platform or group.
+    """
+    from envsolver.findings.subject import subjects_of
+    from envsolver.knowledge.rules import load_rulebook
+    from envsolver.lock.writer import dumps
+
+    gpu, image = (spec.gpu, spec.base_image) if spec is not None else (None, None)
+    path = f"locks/{lock.name}.lock.toml"
+    subjects = subjects_of(lock, path=path, text=dumps(lock), roots={}, gpu=gpu, base_image=image)
+    return _expected(lock, spec, subjects, load_rulebook(), platform, tuple(groups))
+
+
+def _expected(
+    lock: Lock,
+    spec: Spec | None,
+    subjects: Sequence[Subject],
+    book: RuleBook,
+    platform: str | None,
+    groups: tuple[str, ...],
+) -> Expectations:
     from envsolver.findings.judge import judge
     from envsolver.gpu.expect import Known, expect
     from envsolver.knowledge.version import knowledge_version
 
-    lock = read_lock(project, environment)
-    spec = project.spec(environment, validate=False)
-    wanted = tuple(groups)
-    target = lock.target(platform or _platform(lock), wanted)
-    text = read_lock_text(project, environment) or ""
-    subject = next(one for one in subjects_in(project, environment, spec, text) if one.label == target.name)
-    findings = judge([subject], book_of(project, spec), knowledge=knowledge_version())
+    target = lock.target(platform or _platform(lock), groups)
+    subject = next(one for one in subjects if one.label == target.name)
+    findings = judge([subject], book, knowledge=knowledge_version())
     known = Known(
         variants=subject.variants,
-        imports=_imports(spec, wanted),
+        imports=_imports(spec, groups) if spec is not None else (),
         broken={one.rule: one.message for one in findings if one.rule is not None},
-        gpu=spec.gpu,
+        gpu=spec.gpu if spec is not None else None,
         conda=_conda(subject),
     )
-    return expect(lock, target, wanted, known)
+    return expect(lock, target, groups, known)
 
 
 def _platform(lock: Lock) -> str:

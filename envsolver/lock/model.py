@@ -23,6 +23,9 @@ from envsolver.model.wording import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from networkx import DiGraph
+
+    import envsolver
     from envsolver.lock.knowledge import LockedBound, LockedRule
     from envsolver.model.candidate import CondaFacts, FileKind
 
@@ -505,6 +508,32 @@ class Lock:
             UsageError: as :meth:`target`.
         """
         return tuple(pin.requirement for pin in self.select(platform, groups))
+
+    def graph(self, platform: str | None = None, groups: Iterable[str] | None = None) -> DiGraph[Name | LockedRoot]:
+        """Return who requires whom, as a graph of networkx; see :func:`envsolver.lock.graph.lock_graph`.
+
+        Args:
+            platform: may be left out if the lock has one platform only.
+            groups: to take beside the base; None for all that the target holds.
+
+        Raises:
+            UsageError: as :meth:`target`.
+        """
+        from envsolver.lock.graph import lock_graph
+
+        return lock_graph(self, self.target(platform, groups or ()).name, groups)
+
+    def expectations(self, platform: str | None = None, groups: Iterable[str] = ()) -> envsolver.Expectations:
+        """Return what it expects of a GPU node: driver, architectures, libraries, checks.
+
+        The nodes that the spec names are not in the lock; :func:`envsolver.expectations` takes them from a spec.
+
+        Raises:
+            UsageError: as :meth:`target`.
+        """
+        import envsolver
+
+        return envsolver.expectations(self, platform=platform, groups=groups)
 
     def index_url(self, alias: str) -> str | None:
         """Return the URL of an index that the spec names, or None: the reader's own configuration decides."""
