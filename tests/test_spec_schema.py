@@ -31,6 +31,7 @@ VALID: dict[str, Any] = {
     "notes": [{"subject": "s", "text": "t"}],
     "labels": {"a": "b"},
     "implied-bounds": {"horizon": "180d", "packages": {"numpy": "off"}},
+    "audit": {"ignore": {"CVE-2022-45907": {"reason": "r", "until": "2027-03-01"}}},
     "rules": {"ignore": [{"id": "TORCH-NUMPY2", "reason": "r", "until": "2027-03-01"}]},
 }
 

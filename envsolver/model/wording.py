@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["did_you_mean", "system_reason"]
+__all__ = ["did_you_mean", "markdown_cell", "system_reason"]
 
 
 def did_you_mean(names: Sequence[str]) -> str | None:
     """Return the question whether one of some names was meant, None without any."""
     return f"did you mean {' or '.join(map(repr, names))}?" if names else None
+
+
+def markdown_cell(text: str) -> str:
+    """Return a text that Markdown shows as it is, on one line: names and summaries come from strangers."""
+    escaped = "".join(f"\\{character}" if character in "\\|`*_[]<>#~" else character for character in text)
+    return " ".join(escaped.split())
 
 
 def system_reason(error: OSError) -> str:

@@ -118,6 +118,14 @@ class HttpClient:
             return read_file(url, max_bytes=max_bytes)
         return await self._with_retries(url, lambda url: self._read(url, headers or {}, max_bytes))
 
+    async def post(self, url: str, body: bytes, *, headers: Mapping[str, str], max_bytes: int = MAX_BODY) -> Reply:
+        """Send a question that changes nothing on the server, so that it may be repeated; return the answer whole.
+
+        Raises:
+            NetworkError: as :meth:`get`.
+        """
+        return await self._with_retries(url, lambda url: self._read(url, headers, max_bytes, body=body))
+
     async def get_range(self, url: str, start: int | None, end: int | None) -> Reply:
         """Return bytes ``start`` to ``end`` (inclusive; None: to the end), or the last ``end`` if ``start`` is None.
 
@@ -198,34 +206,42 @@ class HttpClient:
             self._progress.note(text)
         await self._sleep(delay)
 
-    async def _read(self, url: str, headers: Mapping[str, str], max_bytes: int, *, ranged: bool = False) -> Reply:
-        response, final = await self._open(url, headers, whole=True, raw=ranged)
+    async def _read(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        max_bytes: int,
+        *,
+        ranged: bool = False,
+        body: bytes | None = None,
+    ) -> Reply:
+        response, final = await self._open(url, headers, whole=True, raw=ranged, body=body)
         try:
             if ranged and response.status == 200 and int(response.headers.get("Content-Length", 0)) > RANGELESS_BODY:
                 response.close()
                 return Reply(status=200, url=final, headers=_lower(response), body=b"")
-            body = bytearray()
+            received = bytearray()
             async for chunk in response.content.iter_any():
                 self.received += len(chunk)
-                body += chunk
-                if len(body) > max_bytes:
+                received += chunk
+                if len(received) > max_bytes:
                     _refuse_size(final, max_bytes)
         except BaseException:
             response.close()
             raise
-        return Reply(status=response.status, url=final, headers=_lower(response), body=bytes(body))
+        return Reply(status=response.status, url=final, headers=_lower(response), body=bytes(received))
 
     async def _open(
-        self, url: str, headers: Mapping[str, str], *, whole: bool, raw: bool = True
+        self, url: str, headers: Mapping[str, str], *, whole: bool, raw: bool = True, body: bytes | None = None
     ) -> tuple[aiohttp.ClientResponse, str]:
         """Send one request, follow redirects, answer a challenge; raise :class:`_AgainError` for 5xx and the like."""
         for _ in range(_MAX_REDIRECTS + 1):
             # Each hop looks its own credential up, so that none follows a redirect to another host.
             sent = self._credentials.header_for(url)
-            response = await self._send(url, headers, sent, whole=whole, raw=raw)
+            response = await self._send(url, headers, sent, whole=whole, raw=raw, body=body)
             if response.status == 401 and (other := await self._credentials.challenge(url, sent)):
                 response.close()
-                response = await self._send(url, headers, other, whole=whole, raw=raw)
+                response = await self._send(url, headers, other, whole=whole, raw=raw, body=body)
             location = response.headers.get("Location")
             if response.status in _REDIRECTS and location:
                 response.release()
@@ -239,7 +255,14 @@ class HttpClient:
         raise NetworkError(f"{redact(url)}: more than {_MAX_REDIRECTS} redirects")
 
     async def _send(
-        self, url: str, headers: Mapping[str, str], authorization: str | None, *, whole: bool, raw: bool
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        authorization: str | None,
+        *,
+        whole: bool,
+        raw: bool,
+        body: bytes | None = None,
     ) -> aiohttp.ClientResponse:
         import aiohttp
         from yarl import URL
@@ -251,9 +274,11 @@ class HttpClient:
         if proxy.authorization and url.startswith("http:"):
             own["Proxy-Authorization"] = proxy.authorization
         self.requests += 1
-        return await self._session.get(
+        return await self._session.request(
+            "GET" if body is None else "POST",
             # Links are used as the index wrote them (%2B stays %2B) unless they cannot be sent so.
             URL(url, encoded=url.isascii() and " " not in url),
+            data=body,
             headers={**headers, **own},
             allow_redirects=False,
             auto_decompress=not raw,
