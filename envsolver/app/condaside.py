@@ -9,6 +9,8 @@ from envsolver.model.spec import IndexSpec, SpecRequirement
 from envsolver.model.target import DEFAULT_GLIBC, DEFAULT_MACOS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from envsolver.lock.model import Lock
     from envsolver.model.candidate import Name
     from envsolver.model.resolution import Resolution
@@ -24,6 +26,7 @@ __all__ = [
     "conda_requirements",
     "kept_records",
     "locked_python",
+    "preferring_shims",
     "virtual_packages",
 ]
 
@@ -117,6 +120,27 @@ def channel_indexes(spec: Spec) -> tuple[IndexSpec, ...]:
         IndexSpec(alias=channel_alias(channel), url=channel.url, origin=channel.origin, kind="conda")
         for channel in spec.conda.channels
     )
+
+
+def preferring_shims(spec: Spec, preferences: Mapping[Name, str], moving: frozenset[Name]) -> Mapping[Name, str]:
+    """Return preferences that hold for packages of conda also where something of pip's asks for what they provide.
+
+    Args:
+        spec: after ``extends``.
+        preferences: versions to keep, those of packages of conda among them.
+        moving: packages and projects whose versions need not stay.
+    """
+    if spec.conda is None:
+        return preferences
+    from envsolver.solve.conda import shim_of
+
+    shims = {}
+    for name, version in preferences.items():
+        package = name.removeprefix(CONDA_PREFIX)
+        shim = shim_of(package, version, spec.conda.names) if is_conda(name) else None
+        if shim is not None and not {shim[0], normalize_name(package)} & moving:
+            shims[shim[0]] = shim[1]
+    return {**shims, **preferences}
 
 
 def kept_records(keep: Lock | None, moving: frozenset[Name], platform: str) -> frozenset[str]:

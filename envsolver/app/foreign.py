@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from envsolver.formats.foreign import ForeignLock, ForeignPackage
     from envsolver.model.candidate import Name
 
-__all__ = ["Circumstances", "foreign_subject", "read_foreign"]
+__all__ = ["Circumstances", "foreign_subject", "load_foreign", "read_foreign"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,13 +93,24 @@ def read_foreign(path: Path, circumstances: Circumstances) -> tuple[ForeignLock,
         ForeignLockError: it is none, or not of a kind that is known.
         UsageError: the circumstances make no sense.
     """
+    target = circumstances.target()
+    lock = load_foreign(path, target)
+    return lock, foreign_subject(lock, _shown(path), target, circumstances)
+
+
+def load_foreign(path: Path, target: Target) -> ForeignLock:
+    """Read a lock of another tool as it is for a target.
+
+    Raises:
+        FileError: it cannot be read.
+        ForeignLockError: it is none, not of a kind that is known, or not for the target.
+        UsageError: it is a lock of envsolver.
+    """
     shown = _shown(path)
     text = read_text(path)
     if text is None:
         raise FileError(f"{shown}: there is no such file")
-    target = circumstances.target()
-    lock = _reader(path.name, text, shown)(text, shown, target)
-    return lock, foreign_subject(lock, shown, target, circumstances)
+    return _reader(path.name, text, shown)(text, shown, target)
 
 
 def _shown(path: Path) -> str:
@@ -112,7 +123,7 @@ def _shown(path: Path) -> str:
 
 def _reader(name: str, text: str, shown: str) -> Callable[[str, str, Target], ForeignLock]:
     """Return what reads a file of this name; where names do not tell, its content does."""
-    from envsolver.formats import conda_reader, pylock_reader, requirements_reader
+    from envsolver.formats import conda_reader, pixi_reader, pylock_reader, requirements_reader
 
     lowered = name.lower()
     if re.search(r"^@EXPLICIT\s*$", text, re.MULTILINE):
@@ -122,13 +133,16 @@ def _reader(name: str, text: str, shown: str) -> Callable[[str, str, Target], Fo
         return conda_reader.loads_conda_lock if is_lock else conda_reader.loads_environment
     if lowered.endswith(".lock.toml"):
         raise UsageError(f"{shown} is a lock of envsolver", hint="name the environment: envsolver check NAME")
+    if lowered.endswith("pixi.lock"):
+        return pixi_reader.loads
     if lowered.endswith((".toml", ".lock")):
         return pylock_reader.loads_uv if "\n[[package]]" in f"\n{text}" else pylock_reader.loads
     if lowered.endswith((".txt", ".in", ".pip")):
         return requirements_reader.loads
     raise ForeignLockError(
         f"{shown}: what this file is cannot be told from its name",
-        hint="known are requirements.txt, pylock.toml, uv.lock, conda-lock.yml, environment.yml and @EXPLICIT lists",
+        hint="known are requirements.txt, pylock.toml, uv.lock, pixi.lock, conda-lock.yml, environment.yml and lists of"
+        " conda (@EXPLICIT)",
     )
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from envsolver.app.locking import LockJob, LockOptions, LockOutcome
     from envsolver.app.project import Project
     from envsolver.app.solving import Solved
+    from envsolver.app.startpoint import StartingPoint
     from envsolver.lock.diff import LockDiff
     from envsolver.lock.model import Lock
     from envsolver.model.candidate import Name
@@ -131,6 +132,7 @@ class Made:
     spec: Spec
     old: Lock | None
     solved: Solved
+    start: StartingPoint | None = None
 
 
 async def _make(job: LockJob, spec: Spec, upgrades: Upgrades, session: Session, progress: Progress) -> Made:
@@ -142,6 +144,7 @@ async def _make(job: LockJob, spec: Spec, upgrades: Upgrades, session: Session, 
     """
     project = job.project
     old = _old_lock(job, upgrades)
+    start = _starting_point(upgrades, spec)
     with job.stopwatch.stage("knowledge"):
         knowledge = load_knowledge(project, spec)
         if upgrades.everything:
@@ -149,7 +152,7 @@ async def _make(job: LockJob, spec: Spec, upgrades: Upgrades, session: Session, 
     circumstances = Circumstances(
         project_root=project.root,
         session=session,
-        keep=None if upgrades.everything else old,
+        keep=None if upgrades.everything else start.lock if start is not None else old,
         moving=upgrades.moving,
         extra_constraints=upgrades.constraints,
         stopwatch=job.stopwatch,
@@ -176,9 +179,11 @@ async def _make(job: LockJob, spec: Spec, upgrades: Upgrades, session: Session, 
         # To leave a package out is no way to move it. Solved once more with it required, for the reason why not.
         await trials(requiring(spec, missing))
         raise vanished(missing)
+    if start is not None:
+        start = await start.explained(solved.lock, spec, session)
     # What was built, and comes out the same, keeps what was recorded of it.
     solved = replace(solved, lock=keep_proofs(old, solved.lock))
-    return Made(job=job, spec=spec, old=old, solved=solved)
+    return Made(job=job, spec=spec, old=old, solved=solved, start=start)
 
 
 async def _explained(
@@ -226,7 +231,7 @@ def _write(made: Made) -> LockOutcome:
         reasons=job.state.reasons,
         written=written,
         packages=package_counts(solved.lock),
-        diff=_moved(made.old, solved.lock),
+        diff=made.start.diff(solved.lock) if made.start is not None else _moved(made.old, solved.lock),
         notes=(*solved.notes, *overdue(made.spec, datetime.now(UTC).date().isoformat()), *unreasoned(made.spec)),
         stats=solved.stats,
         held=held_back(solved.lock),
@@ -239,6 +244,14 @@ def _moved(old: Lock | None, new: Lock) -> LockDiff | None:
     from envsolver.lock.diff import diff_locks
 
     return diff_locks(old, new)
+
+
+def _starting_point(upgrades: Upgrades, spec: Spec) -> StartingPoint | None:
+    if upgrades.start is None:
+        return None
+    from envsolver.app.startpoint import read_starting_point
+
+    return read_starting_point(upgrades.start, spec)
 
 
 def _old_lock(job: LockJob, upgrades: Upgrades) -> Lock | None:

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 
 from envsolver.app.bases import frozen_lines, frozen_python, locked_bases, moved_files, refuse_moved, started_from
 from envsolver.app.commits import kept_commits
-from envsolver.app.condaside import channel_indexes, conda_needs, conda_python, kept_records, locked_python
+from envsolver.app.condaside import (
+    channel_indexes,
+    conda_needs,
+    conda_python,
+    kept_records,
+    locked_python,
+    preferring_shims,
+)
 from envsolver.app.knowledge import Knowledge, with_rule_uses, without_dates
 from envsolver.app.notes import notes_on_spec
 from envsolver.app.timing import TimedSource
@@ -173,8 +180,10 @@ async def resolve_environment(
             overrides=spec.overrides,
             as_of=_as_of(spec),
             as_of_origin=spec.as_of_origin,
-            preferences=_with_bases(
-                knowledge.bases, keep, moving, fork, _preferences(keep, moving, forks[0], first, fork)
+            preferences=preferring_shims(
+                spec,
+                _with_bases(knowledge.bases, keep, moving, fork, _preferences(keep, moving, forks[0], first, fork)),
+                moving,
             ),
             bounds=knowledge.bounds,
             rules=knowledge.rules,

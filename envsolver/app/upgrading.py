@@ -32,6 +32,7 @@ class Upgrades:
 
     Attributes:
         everything: no version of the old lock is kept.
+        start: a lock of another tool whose versions are kept in their place; None for none.
         moving: packages whose old versions need not stay.
         constraints: the versions asked for, as the solver takes them: they bring nothing in.
     """
@@ -43,6 +44,7 @@ class Upgrades:
             UsageError: one is neither ``X`` nor ``X`` with versions.
         """
         self.everything = options.upgrade
+        self.start = options.start
         self._asked = [_parsed(text) for text in options.upgrade_packages]
         self.moving: frozenset[Name] = frozenset(normalize_name(asked.name) for asked in self._asked)
         self.constraints = [_as_written(asked) for asked in self._asked if asked.specifier]

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
-from envsolver.formats.foreign import ForeignLock, ForeignLockError, ForeignPackage, ForeignRoot, mapping
+from envsolver.formats.foreign import (
+    ForeignLock,
+    ForeignLockError,
+    ForeignPackage,
+    ForeignRoot,
+    load_yaml,
+    mapping,
+    unrequired,
+)
 from envsolver.formats.requirements_reader import loads as load_requirements
 from envsolver.model.candidate import normalize_name
 
@@ -16,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["loads_conda_lock", "loads_environment", "loads_explicit"]
 
+_PIP_COMMENT = re.compile(r"# pip (?P<name>[A-Za-z0-9._-]+) @ (?P<url>[^\s#]+)(?:#sha256=(?P<sha256>[0-9a-f]{64}))?")
+"""How conda-lock, and micromamba after it, put what comes by pip into an explicit list."""
 _PINNED = re.compile(r"(?:[^\s:]+::)?([A-Za-z0-9._-]+)\s*==?\s*([^\s=<>!*,|]+)(?:\s*=+\s*(\S+))?")
 
 
@@ -25,7 +36,7 @@ def loads_conda_lock(text: str, path: str, target: Target) -> ForeignLock:
     Raises:
         ForeignLockError: it is not one, or not for that platform.
     """
-    data = _parsed(text, path)
+    data = load_yaml(text, path)
     rows = data.get("package")
     if not isinstance(rows, list):
         raise ForeignLockError(f"{path}: this is no conda-lock.yml: it has no list of packages")
@@ -38,13 +49,7 @@ def loads_conda_lock(text: str, path: str, target: Target) -> ForeignLock:
         raise ForeignLockError(
             f"{path}: it has no packages for {target.platform}", hint="--platform chooses another one"
         )
-    required = {name for package in found for name in package.needs}
-    roots = [
-        ForeignRoot(name=package.name, text=f"{package.name}={package.version}", line=package.line)
-        for package in found
-        if package.name not in required
-    ]
-    return ForeignLock(kind="conda-lock", packages=tuple(found), roots=tuple(roots))
+    return ForeignLock(kind="conda-lock", packages=tuple(found), roots=unrequired(found))
 
 
 def _of_conda_lock(row: Mapping[str, Any], line: int) -> ForeignPackage:
@@ -68,7 +73,7 @@ def _of_conda_lock(row: Mapping[str, Any], line: int) -> ForeignPackage:
 
 
 def loads_explicit(text: str, path: str, target: Target) -> ForeignLock:
-    """Read an explicit list of conda: one URL a line behind ``@EXPLICIT``.
+    """Read an explicit list of conda: one URL a line behind ``@EXPLICIT``, what comes by pip in comments.
 
     Raises:
         ForeignLockError: a line is no URL of a package, or of another platform.
@@ -76,6 +81,8 @@ def loads_explicit(text: str, path: str, target: Target) -> ForeignLock:
     packages = []
     for number, line in enumerate(text.splitlines(), start=1):
         entry = line.strip()
+        if found := _PIP_COMMENT.fullmatch(entry):
+            packages.append(_of_comment(found, number))
         if not entry or entry.startswith(("#", "@")):
             continue
         url, _, digest = entry.partition("#")
@@ -101,13 +108,28 @@ def loads_explicit(text: str, path: str, target: Target) -> ForeignLock:
     return ForeignLock(kind="explicit", packages=tuple(packages))
 
 
+def _of_comment(found: re.Match[str], line: int) -> ForeignPackage:
+    url = found["url"]
+    filename = unquote(url.partition("?")[0].rpartition("/")[2])
+    stem = filename.removesuffix(".tar.gz").removesuffix(".zip")
+    return ForeignPackage(
+        name=normalize_name(found["name"]),
+        version=stem.split("-")[1] if filename.endswith(".whl") and "-" in stem else stem.rpartition("-")[2],
+        line=line,
+        filename=filename,
+        sha256=found["sha256"],
+        url=url,
+        hashed=found["sha256"] is not None,
+    )
+
+
 def loads_environment(text: str, path: str, target: Target) -> ForeignLock:
     """Read an ``environment.yml``. What it does not pin is named as such.
 
     Raises:
         ForeignLockError: it is not one.
     """
-    data = _parsed(text, path)
+    data = load_yaml(text, path)
     entries = data.get("dependencies")
     if not isinstance(entries, list):
         raise ForeignLockError(f"{path}: this is no environment.yml: it has no list of dependencies")
@@ -161,16 +183,3 @@ def _item_lines(text: str, start: int) -> Iterator[int]:
     indent = first[1].rpartition("\n")[2]
     for found in re.finditer(rf"^{indent}- ", text[start:], re.MULTILINE):
         yield text.count("\n", 0, start + found.start()) + 1
-
-
-def _parsed(text: str, path: str) -> dict[str, Any]:
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        data = yaml.load(text, Loader=loader)  # noqa: S506 - both are safe loaders
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise ForeignLockError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(data, dict):
-        raise ForeignLockError(f"{path}: not a table of YAML")
-    return data

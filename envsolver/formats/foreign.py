@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from envsolver.formats.aliases import weighs_too_much
 from envsolver.model.errors import EnvsolverError
 
 if TYPE_CHECKING:
@@ -13,9 +15,27 @@ if TYPE_CHECKING:
     from envsolver.model.candidate import Name
     from envsolver.model.target import Target
 
-__all__ = ["ForeignLock", "ForeignLockError", "ForeignPackage", "ForeignRoot", "best_file", "mapping", "rows"]
+__all__ = [
+    "CondaPlace",
+    "ForeignLock",
+    "ForeignLockError",
+    "ForeignPackage",
+    "ForeignRoot",
+    "best_file",
+    "conda_place",
+    "load_yaml",
+    "mapping",
+    "rows",
+    "unrequired",
+]
 
-ForeignKind = Literal["requirements", "pylock", "uv", "conda-lock", "explicit", "environment"]
+_PACKAGE_URL = re.compile(
+    r"(?P<channel>.*)/(?P<subdir>[^/]+)/(?P<file>(?P<name>[^/]+)-[^/-]+-[^/-]+\.(?:conda|tar\.bz2))"
+)
+_TOKEN = re.compile(r"/t/[^/]+/")
+"""How conda puts an access token into the URL of a channel."""
+
+ForeignKind = Literal["requirements", "pylock", "uv", "conda-lock", "explicit", "environment", "pixi"]
 
 
 class ForeignLockError(EnvsolverError):
@@ -83,6 +103,32 @@ class ForeignLock:
     unpinned: tuple[str, ...] = ()
 
 
+class CondaPlace(NamedTuple):
+    """Where a file of conda lies.
+
+    Attributes:
+        name: of the package, as conda has it.
+        channel: URL without credentials and tokens; ``conda`` where it is not known.
+        subdir: of the channel; empty where it is not known.
+        filename: empty where it is not known.
+    """
+
+    name: str
+    channel: str
+    subdir: str
+    filename: str
+
+
+def conda_place(package: ForeignPackage) -> CondaPlace:
+    """Return where a package of conda lies. Its URL has the name as it is; readers have made a project's of it."""
+    url = (package.url or "").partition("#")[0]
+    found = _PACKAGE_URL.fullmatch(url)
+    if found is None:
+        return CondaPlace(package.name, "conda", "", "")
+    channel = re.sub(r"//[^/@]*@", "//", _TOKEN.sub("/", found["channel"]))
+    return CondaPlace(found["name"].lower(), channel, found["subdir"], found["file"])
+
+
 def mapping(value: Any) -> dict[str, Any]:
     """Return a table that was parsed; an empty one for anything else: what a stranger wrote is of any type."""
     return value if isinstance(value, dict) else {}
@@ -91,6 +137,41 @@ def mapping(value: Any) -> dict[str, Any]:
 def rows(value: Any) -> list[dict[str, Any]]:
     """Return the tables of a list that was parsed; none for anything else."""
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def load_yaml(text: str, path: str) -> dict[str, Any]:
+    """Return a table of YAML.
+
+    Raises:
+        ForeignLockError: it is none.
+    """
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        data = yaml.load(text, Loader=loader)  # noqa: S506 - both are safe loaders
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise ForeignLockError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(data, dict):
+        raise ForeignLockError(f"{path}: not a table of YAML")
+    if weighs_too_much(data):
+        raise ForeignLockError(f"{path}: its aliases stand for millions of values, or for themselves")
+    return data
+
+
+def unrequired(packages: Iterable[ForeignPackage]) -> tuple[ForeignRoot, ...]:
+    """Return those that none of the others requires: what somebody asked for, as far as can be told."""
+    listed = list(packages)
+    required = {name for package in listed for name in package.needs if name != package.name}
+    return tuple(
+        ForeignRoot(
+            name=package.name,
+            text=f"{package.name}{'=' if package.manager == 'conda' else '=='}{package.version}",
+            line=package.line,
+        )
+        for package in listed
+        if package.name not in required
+    )
 
 
 def best_file(filenames: Iterable[str], target: Target) -> str | None:

@@ -254,7 +254,7 @@ def _limits(lock: Lock, name: Name, target: str) -> Iterator[tuple[str, Callable
             # What a rule requires or replaces is an edge of the graph.
             if effect.kind == "constrains" and not effect.gave_way and _on(effect, target):
                 project, specifier = _parsed(effect.requirement)
-                if project == name:
+                if lock.known_as(project) == name:  # it may be a package of conda that provides the project
                     yield effect_sentence(lock, rule, effect), admission(specifier)
     for bound in lock.bounds:
         if bound.package == name and bound.below is not None and _on(bound, target):

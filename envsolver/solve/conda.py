@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from envsolver.model.candidate import Name
     from envsolver.model.spec import CondaSpec, GpuSpec, SpecRequirement
 
-__all__ = ["CondaNeeds", "CondaRecords", "CondaWorld", "Shim", "conda_packages", "open_conda", "package_of"]
+__all__ = ["CondaNeeds", "CondaRecords", "CondaWorld", "Shim", "conda_packages", "open_conda", "package_of", "shim_of"]
 
 _LOCAL = "conda"
 """Local part of a shim's version. ``==1.12.1`` admits it, ``==1.12.1+cu116`` does not (PEP 440)."""
@@ -108,6 +108,26 @@ class Shim:
 def package_of(spec: str) -> str:
     """Return the package that a match spec names."""
     return MatchSpec(spec).name.normalized
+
+
+def shim_of(package: str, version: str, names: Mapping[str, str]) -> tuple[Name, str] | None:
+    """Return the project that a package provides if it holds Python code, and the version of the shim for it.
+
+    Args:
+        package: of conda.
+        version: of it, as conda has it.
+        names: what the user says of names.
+    """
+    project, parsed = project_of(package, names), _project_version(version)
+    candidates = conda_candidates(project, names) if project is not None else ()
+    if project is None or parsed is None or package not in candidates:
+        return None
+    return project, _shim_version(parsed, candidates.index(package))
+
+
+def _shim_version(version: str, number: int) -> str:
+    """Return the version of a shim; ``number`` tells packages apart that provide one project."""
+    return f"{version}+{_LOCAL}{f'.{number}' if number else ''}"
 
 
 def _is_shim(version: str) -> bool:
@@ -232,7 +252,7 @@ class CondaWorld:
                 if version is None:
                     continue
                 moment = int(record.timestamp.timestamp()) if record.timestamp else None
-                key = f"{version}+{_LOCAL}{f'.{number}' if number else ''}"
+                key = _shim_version(version, number)
                 earlier = found.get(key)
                 if earlier is None or (moment is not None and (earlier[1] is None or moment < earlier[1])):
                     found[key] = (Shim(package, str(record.version)), moment)
