@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import nox
+
+sys.path.insert(0, str(Path(__file__).parent))
+from envsolver.nox import catalogue, check_gpu  # noqa: E402 - from the working tree, where nothing is installed
 
 nox.needs_version = ">=2025.11"
 # Each session has a virtualenv of its own, filled by pip: what pip's configuration says of the index holds.
@@ -82,6 +86,14 @@ def live(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Feed every parser with hostile input for ten minutes: ``nox -s fuzz -- --seconds 60 --target lock``."""
+    guided = "atheris" in session.posargs
+    install(session, "test", *(["fuzz"] if guided else []))
+    session.run("python", "-m", "tests.fuzz", *session.posargs)
+
+
+@nox.session
 def judge(session: nox.Session) -> None:
     """Lock the sets of ``benchmarks/sets.toml`` with envsolver and with uv, and compare (real index, minutes)."""
     install(session, "test")
@@ -93,3 +105,11 @@ def bench(session: nox.Session) -> None:
     """Time envsolver and uv side by side (real index, minutes); nothing fails for being slow."""
     install(session, "test")
     session.run("python", "-m", "benchmarks.timing", *session.posargs)
+
+
+@nox.session
+@nox.parametrize("environment", [nox.param(name, id=name) for name in catalogue(ROOT)])
+def gpu(session: nox.Session, environment: str) -> None:
+    """Build an environment of the catalogue from its lock and try it on this node (gigabytes, minutes)."""
+    install(session)
+    check_gpu(session, environment, project=ROOT, envsolver=["envsolver"])

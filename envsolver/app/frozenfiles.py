@@ -31,7 +31,7 @@ def frozen_files(project: Project, spec: Spec) -> Mapping[str, str]:
     for path in sorted((folder / "indexes").glob("*.json")):
         try:
             head = msgspec.json.decode(path.read_bytes(), type=Head)
-        except (OSError, msgspec.MsgspecError):
+        except (OSError, msgspec.MsgspecError, RecursionError):
             continue
         if head.format == FORMAT:
             found.setdefault(head.index.rstrip("/"), path.relative_to(folder).as_posix())

@@ -234,7 +234,7 @@ def open_bundle(path: Path) -> Bundle:
     except OSError as error:
         name = os.fsdecode(error.filename or path)
         raise FileError(f"{name}: {(error.strerror or str(error)).lower()}") from error
-    except (ValueError, KeyError, TypeError, tarfile.TarError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError, tarfile.TarError) as error:
         raise FileError(f"{path} is no bundle that can be read", hint="`envsolver bundle` makes them") from error
     return Bundle(path, places)
 

@@ -32,7 +32,7 @@ def read_pyproject(text: str, shown: str, into: Imported, *, live: str | None) -
     """
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits is no TOMLDecodeError
         line = re.search(r"at line (\d+)", str(error))
         into.refuse(f"not valid TOML: {error}", Origin(shown, int(line[1]) if line else 0))
         return

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from envsolver.gpu.model import Expectations, Node, Receipt, Report
 
-_T = TypeVar("_T")
-
 __all__ = ["dumps", "load_node", "load_receipt", "load_report", "plain"]
+
+_T = TypeVar("_T")
 
 
 def plain(value: Expectations | Report | Receipt | Node) -> dict[str, Any]:

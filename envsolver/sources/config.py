@@ -117,10 +117,10 @@ def _from_uv(path: Path, ignored: list[str]) -> IndexLocation | None:
 
     try:
         document: Any = tomllib.loads(raw.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+    except (ValueError, RecursionError):
         ignored.append(f"{path}: not readable as TOML")
         return None
-    settings = document.get("tool", {}).get("uv", {}) if path.name == "pyproject.toml" else document
+    settings = _table(_table(document, "tool"), "uv") if path.name == "pyproject.toml" else document
     sections = [section for section in (settings, settings.get("pip")) if isinstance(section, dict)]
     indexes = [index for index in _list(settings.get("index")) if isinstance(index, dict)]
     ignored += [
@@ -200,6 +200,11 @@ def _bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError:
         return b""
+
+
+def _table(document: Mapping[str, Any], key: str) -> dict[str, Any]:
+    value = document.get(key)
+    return value if isinstance(value, dict) else {}
 
 
 def _list(value: object) -> list[Any]:

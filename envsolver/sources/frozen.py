@@ -183,7 +183,7 @@ def loads(text: str, path: str) -> FrozenIndex:
     """
     try:
         document = _decoder.decode(text.encode())
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise FileError(f"{path}: not a frozen index: {error}") from None
     if document.format != FORMAT:
         raise FileError(

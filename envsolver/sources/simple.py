@@ -89,7 +89,7 @@ def _from_json(body: bytes, url: str) -> list[Link]:
         page = _json_decoder.decode(body)
     except msgspec.ValidationError as error:
         raise _not_a_page(url, f"it is JSON of something else ({error})") from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise _not_a_page(url, "its JSON is broken or breaks off", hint=_DAMAGED) from None
     _check_version(page.meta.api_version, url)
     links = []
@@ -140,7 +140,11 @@ class _Anchors(HTMLParser):
         self.form = False
         self.words: list[str] = []
         self._open: dict[str, str | None] | None = None
-        self._text = ""
+        self._text: list[str] = []
+
+    def parse_marked_section(self, i: int, report: int = 1) -> int:  # noqa: ARG002 - as the standard library has it
+        """Pass over ``<![…>``: the standard library's own method stops at kinds that it does not know."""
+        return self.rawdata.find(">", i) + 1 or -1
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag == "a":
@@ -157,7 +161,7 @@ class _Anchors(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self._open is not None:
-            self._text += data
+            self._text.append(data)
         elif not self.anchors:
             self.words.append(data)
 
@@ -171,17 +175,20 @@ class _Anchors(HTMLParser):
 
     def _close(self) -> None:
         if self._open is not None:
-            self.anchors.append((self._open, self._text.strip()))
-        self._open, self._text = None, ""
+            self.anchors.append((self._open, "".join(self._text).strip()))
+        self._open, self._text = None, []
 
 
 def _from_html(text: str, url: str, project: str) -> list[Link]:
     parser = _Anchors()
-    parser.feed(text)
+    parser.feed(_closed(text))
     parser.close()
     if parser.version is not None:
         _check_version(parser.version, url)
-    base = urljoin(url, parser.base) if parser.base else url
+    try:
+        base = urljoin(url, parser.base) if parser.base else url
+    except ValueError:
+        raise _not_a_page(url, f"its <base> is no URL: {(parser.base or '')[:60]!r}", hint=_DAMAGED) from None
     links = []
     for attributes, label in parser.anchors:
         try:
@@ -193,6 +200,27 @@ def _from_html(text: str, url: str, project: str) -> list[Link]:
     if not links and parser.version is None:
         _check_empty(text, parser, url, project)
     return links
+
+
+def _closed(text: str) -> str:
+    """Return a page without comments and without a tag at its end that is not closed.
+
+    html.parser looks for the end of each comment and tag that is not closed up to the end of the page: a page of
+    nothing else would take hours.
+    """
+    parts = []
+    at = 0
+    while (start := text.find("<!--", at)) >= 0:
+        parts.append(text[at:start])
+        end = text.find("-->", start + 4)
+        if end < 0:
+            at = len(text)
+            break
+        at = end + 3
+    parts.append(text[at:])
+    whole = "".join(parts)
+    last = whole.rfind(">") + 1
+    return whole[:last] + whole[last:].partition("<")[0]
 
 
 def _from_anchor(attributes: dict[str, str | None], label: str, base: str, page_url: str) -> Link | None:
@@ -259,7 +287,7 @@ def _decoded(body: bytes, parameters: str) -> str:
     if name.strip().lower() == "charset":
         try:
             return body.decode(charset.strip(" \"'"), errors="replace")
-        except LookupError:
+        except (LookupError, ValueError):  # codecs such as idna cannot replace what they do not understand
             pass
     return body.decode("utf-8", errors="replace")
 

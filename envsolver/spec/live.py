@@ -95,7 +95,7 @@ def _read(path: str, place: Located[str], project: Path, reading: Reading) -> _D
         refuse(f"from: there is no file {path!r} in the project")
     except (OSError, UnicodeDecodeError) as error:
         refuse(f"from: {path!r} cannot be read: {error}")
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits is no TOMLDecodeError
         line = re.search(r"at line (\d+)", str(error))
         refuse(f"not valid TOML: {error}", origin=Origin(path, int(line[1]) if line else 0))
     else:

@@ -25,6 +25,8 @@ _DAMAGE = (
     OSError,
     ValueError,
     RuntimeError,
+    KeyError,  # a hard link to what is not there
+    ArithmeticError,  # times and sizes beyond what a system has
 )
 
 
