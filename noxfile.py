@@ -8,8 +8,9 @@ from pathlib import Path
 
 import nox
 
+# Of the working tree: nothing is installed beside nox, and nothing but the standard library is needed.
 sys.path.insert(0, str(Path(__file__).parent))
-from envsolver.nox import catalogue, check_gpu  # noqa: E402 - from the working tree, where nothing is installed
+from envsolver.nox import catalogue, check_gpu
 
 nox.needs_version = ">=2025.11"
 # Each session has a virtualenv of its own, filled by pip: what pip's configuration says of the index holds.
