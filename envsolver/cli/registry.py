@@ -25,6 +25,7 @@ COMMANDS: dict[str, Entry] = {
     "lock": Entry("Lock", "lock", "lock", "Resolve environments and write their locks."),
     "check": Entry("Lock", "check", "check", "Judge locks: what is wrong, or worth knowing, about them."),
     "audit": Entry("Lock", "audit", "audit", "Say which locked packages have known flaws."),
+    "update": Entry("Lock", "update", "update", "Take the newest versions that the specs allow, and say what moved."),
     "diff": Entry("Lock", "diff", "diff", "Show what changed between two states of a lock."),
     "list": Entry("Look", "inspect", "list_", "List the environments of the project."),
     "show": Entry("Look", "inspect", "show", "Show all that is known of one environment."),
