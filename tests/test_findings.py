@@ -235,6 +235,14 @@ def test_images_of_nvidia_without_a_compiler(image: str, lacks: bool) -> None:
     assert lacks_toolkit(image) == lacks
 
 
+def test_what_is_compiled_against_torch_stands_in_a_table() -> None:
+    image = "nvidia/cuda:12.1.1-runtime-ubuntu22.04"
+    archive = "torch-scatter @ https://example.com/torch_scatter-2.1.2.tar.gz"
+    assert "SRC003" in {one.code for one in judged(subject("torch==2.1.2", archive, base_image=image))}
+    plain = "termcolor @ https://example.com/termcolor-1.1.0.tar.gz"
+    assert "SRC003" not in {one.code for one in judged(subject("torch==2.1.2", plain, base_image=image))}
+
+
 def test_torch_from_21_on_needs_gcc_9() -> None:
     source = "deepspeed @ https://example.com/deepspeed-0.14.0.tar.gz"
     image = "nvidia/cuda:12.1.1-devel-ubuntu18.04"

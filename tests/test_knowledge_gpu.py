@@ -150,8 +150,28 @@ def test_what_a_toolkit_compiles_for() -> None:
     assert toolkit_targets("9.0") == ()
 
 
-def test_which_gcc_a_toolkit_accepts() -> None:
-    found = gcc_for("11.7")
+@pytest.mark.parametrize(
+    ("cuda", "lowest", "highest"),
+    [
+        ("11.3", 5, 10),
+        ("11.7", 6, 11),
+        ("11.8", 6, 11),
+        ("12.0", 6, 12),
+        ("12.3", 6, 12),
+        ("12.4", 6, 13),
+        ("12.6", 6, 13),
+        ("12.8", 6, 14),
+        ("12.9", 6, 14),
+        ("13.0", 6, 15),
+        ("13.4", 6, 16),
+    ],
+)
+def test_which_gcc_a_toolkit_accepts(cuda: str, lowest: int, highest: int) -> None:
+    found = gcc_for(cuda)
     assert found is not None
-    assert (found.at_least, found.below) == (6, 12)
+    assert (found.at_least, found.below - 1) == (lowest, highest)
+
+
+def test_of_old_and_coming_toolkits_nothing_is_claimed() -> None:
     assert gcc_for("9.0") is None
+    assert gcc_for("14.0") is None

@@ -9,7 +9,9 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envsolver.knowledge import tables
+from envsolver.knowledge._toml import read_shipped
 from envsolver.knowledge.bounds import exemptions
+from envsolver.knowledge.compilers import compilers, gcc_for_headers
 from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import SpecError
 from envsolver.model.target import KNOWN_PLATFORMS
@@ -41,6 +43,40 @@ def test_the_ranges_of_toolkits_do_not_overlap() -> None:
     for version in versions:
         assert sum(SpecifierSet(one.versions).contains(version) for one in table.targets) <= 1
         assert sum(SpecifierSet(one.versions).contains(version) for one in table.gcc) <= 1
+
+
+def test_every_toolkit_since_11_has_a_gcc() -> None:
+    table = tables.cuda_tables()
+    for toolkit in table.toolkits:
+        found = [one for one in table.gcc if SpecifierSet(one.versions).contains(toolkit.version)]
+        assert len(found) == (0 if toolkit.version.startswith("10.") else 1)
+        assert all(one.at_least < one.below for one in found)
+
+
+def test_what_is_compiled_against_torch_and_the_systems_have_sources() -> None:
+    known = compilers()
+    assert {"apex", "deepspeed", "fairscale", "flash-attn", "horovod", "torch-ort", "xformers"} <= set(known.compiled)
+    assert [one.package for one in known.compiled.values() if one.exact] == ["apex"]
+    assert known.systems["ubuntu2004"].gcc == 9
+    assert all(one.source for one in known.compiled.values())
+    assert all(one.source and 3 < one.gcc < 20 for one in known.standards)
+    assert all(one.source and 3 < one.gcc < 20 for one in known.systems.values())
+
+
+def test_torch_from_2_1_on_needs_a_gcc_for_cxx17() -> None:
+    assert gcc_for_headers("2.0.1") == 0
+    assert gcc_for_headers("2.1.0+cu121") == 9
+
+
+@pytest.mark.parametrize("name", ["compilers", "cuda"])
+def test_a_compiler_table_says_where_each_row_is_from(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = read_shipped("data", name)
+    last = text.rindex("source = ")
+    without = text[:last] + "sources = ''\n"
+    module = "envsolver.knowledge.compilers" if name == "compilers" else "envsolver.knowledge.tables"
+    monkeypatch.setattr(f"{module}.read_shipped", lambda *_: without)
+    with pytest.raises(SpecError, match="'source' is missing"):
+        (compilers if name == "compilers" else tables.cuda_tables).__wrapped__()
 
 
 def test_devices_are_found_by_name() -> None:

@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from envsolver.findings.draft import Draft
+from envsolver.knowledge.compilers import compilers, gcc_for_headers
 from envsolver.knowledge.gpu import gcc_for
-from envsolver.knowledge.rules import admits
 from envsolver.knowledge.tables import torch_tables
 from envsolver.knowledge.variants import cuda_of_tag
 from envsolver.model.candidate import Name
@@ -22,33 +22,8 @@ __all__ = ["base_image_cuda", "base_image_gcc", "lacks_toolkit", "prebuilt", "so
 
 _TORCH = Name("torch")
 
-_AGAINST_TORCH = frozenset({"apex", "deepspeed", "fairscale", "flash-attn", "horovod", "torch-ort", "xformers"})
-"""Compile CUDA code against torch when they are built, or when they first run."""
-
-_EXACT = frozenset({"apex"})
-"""Of those, the ones whose build refuses an nvcc of another minor version than torch's."""
-
 _IMAGE = re.compile(r"(?:^|[^a-z0-9])(?:cu|cuda)[:-]?(\d{3}|\d{1,2}\.\d{1,2})(?![0-9])")
 _SYSTEM = re.compile(r"(ubuntu|debian|rockylinux|ubi|centos)[-:]?(\d{1,2}(?:\.?04)?)(?![0-9])")
-
-_GCC = {
-    "ubuntu1604": 5,
-    "ubuntu1804": 7,
-    "ubuntu2004": 9,
-    "ubuntu2204": 11,
-    "ubuntu2404": 13,
-    "debian11": 10,
-    "debian12": 12,
-    "ubi8": 8,
-    "ubi9": 11,
-    "rockylinux8": 8,
-    "rockylinux9": 11,
-    "centos7": 4,
-}
-"""System → major version of its package gcc. Where another one is installed, the environment has to name it."""
-
-_CXX17 = 9
-"""The oldest gcc for the headers of torch from 2.1 on, which are C++17 (rule TORCH-CXX17)."""
 
 _TORCH_OF_BUILD = re.compile(r"(?:^|[^a-z])torch(\d+\.\d+)")
 _PT_OF_BUILD = re.compile(r"(?:^|[^a-z])pt(\d)(\d{1,2})(?=cu|cpu|$)")
@@ -66,7 +41,8 @@ def base_image_cuda(image: str) -> str | None:
 def base_image_gcc(image: str) -> int | None:
     """Return the major version of the gcc of an image's system, which its name tells; None if it does not."""
     found = _SYSTEM.search(image.lower())
-    return None if found is None else _GCC.get(f"{found[1]}{found[2].replace('.', '')}")
+    system = None if found is None else compilers().systems.get(f"{found[1]}{found[2].replace('.', '')}")
+    return None if system is None else system.gcc
 
 
 def lacks_toolkit(image: str) -> bool:
@@ -82,7 +58,8 @@ def source_builds(subject: Subject) -> Iterator[Draft]:
     if variant is None or variant.backend != "cuda" or variant.version is None or not image:
         return
     for part in subject.parts.values():
-        if part.name not in _AGAINST_TORCH or not part.is_source:
+        known = compilers().compiled.get(part.name)
+        if known is None or not part.is_source:
             continue
         if lacks_toolkit(image):
             yield Draft(
@@ -91,17 +68,17 @@ def source_builds(subject: Subject) -> Iterator[Draft]:
                 parts=(part,),
             )
         elif variant.exact:
-            yield from _toolkit(subject, part, variant, image)
+            yield from _toolkit(subject, part, variant, image, exact=known.exact)
             yield from _compiler(subject, part, variant.version, image)
 
 
-def _toolkit(subject: Subject, part: Part, variant: Variant, image: str) -> Iterator[Draft]:
+def _toolkit(subject: Subject, part: Part, variant: Variant, image: str, *, exact: bool) -> Iterator[Draft]:
     offered = base_image_cuda(image)
     if offered is None or offered == variant.version:
         return
     # Minors of one major are interchangeable up to CUDA 12 (cuda_minor_mismatch_ok of DeepSpeed); apex takes none.
     same_major = offered.partition(".")[0] == variant.major
-    tolerable = same_major and variant.major != "13" and part.name not in _EXACT
+    tolerable = same_major and variant.major != "13" and not exact
     gcc = gcc_for(variant.version or "")
     compiler = f" and gcc {gcc.at_least} to {gcc.below - 1}" if gcc else ""
     yield Draft(
@@ -118,7 +95,7 @@ def _compiler(subject: Subject, part: Part, cuda: str, image: str) -> Iterator[D
     offered, accepted = base_image_gcc(image), gcc_for(cuda)
     if offered is None or accepted is None:
         return
-    lowest = max(accepted.at_least, _CXX17 if admits(">=2.1", subject.parts[_TORCH].version) else 0)
+    lowest = max(accepted.at_least, gcc_for_headers(subject.parts[_TORCH].version))
     if not lowest <= offered < accepted.below:
         yield Draft(
             code="SRC004",

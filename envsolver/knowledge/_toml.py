@@ -23,7 +23,7 @@ _SYNTAX_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 
 
 SHIPPED = {
-    "data": ("builds", "companions", "cuda", "exempt", "gpus", "torch"),
+    "data": ("builds", "companions", "compilers", "cuda", "exempt", "gpus", "torch"),
     "rules": (
         "cuda",
         "data",

@@ -267,6 +267,7 @@ def _targets(row: Row) -> ToolkitTargets:
 
 
 def _gcc(row: Row) -> GccBounds:
+    row.text("source")
     return GccBounds(row.text("versions"), row.number_of("min"), row.number_of("below"))
 
 
