@@ -14,7 +14,7 @@ from envsolver.cli.text import count, duration, left_out_text, package_counts
 from envsolver.model.errors import NoSolutionError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from envsolver.app.locking import LockOutcome
     from envsolver.app.project import Project
@@ -78,26 +78,28 @@ def lock(
     For each NAME writes locks/NAME.lock.toml and locks/NAME.requirements.txt, if the spec has changed since they were
     made. Versions in the old lock stay unless they must move; --upgrade and --upgrade-package let them. With --start
     those of another tool's lock stay (conda-lock.yml, pixi.lock, an @EXPLICIT list of conda, uv.lock, pylock.toml, a
-    compiled requirements.txt), and what moved is told against it.
-    Of source
-    archives it also locks what they are built with, for which it fetches them. Where there is
-    no solution, changes of the spec are suggested, each of which was solved; --apply-fix makes one.
+    compiled requirements.txt), and what moved is told against it. Of source archives it also locks what they are built
+    with, for which it fetches them. Where there is no solution, changes of the spec are suggested, each of which was
+    solved; --apply-fix makes one.
     """
-    if only_check and (refresh or upgrade or upgrade_packages):
-        raise click.UsageError("--check solves nothing: --refresh and --upgrade do not go with it")
-    if start is not None and (only_check or upgrade):
-        raise click.UsageError("--start keeps versions: --check and --upgrade do not go with it")
-    if refresh and ui.common.offline:
-        raise click.UsageError("--refresh asks the indexes again: --offline does not go with it")
-    if only_check and fix is not None:
-        raise click.UsageError("--check changes nothing: --apply-fix does not go with it")
+    clashes = {
+        "--check solves nothing: --refresh and --upgrade do not go with it": only_check
+        and bool(refresh or upgrade or upgrade_packages),
+        "--start keeps versions: --check and --upgrade do not go with it": start is not None
+        and (only_check or upgrade),
+        "--refresh asks the indexes again: --offline does not go with it": refresh and ui.common.offline,
+        "--check changes nothing: --apply-fix does not go with it": only_check and fix is not None,
+    }
+    _refuse(clashes)
     project = open_project(ui.common.project)
     heads = project.select(names, every=every)
-    if fix is not None and len(heads) != 1:
-        raise click.UsageError("--apply-fix takes one environment")
-    if start is not None and len(heads) != 1:
-        raise click.UsageError("--start takes one environment")
     several = len(heads) > 1
+    _refuse(
+        {
+            "--apply-fix takes one environment": len(heads) != 1 and fix is not None,
+            "--start takes one environment": len(heads) != 1 and start is not None,
+        }
+    )
     if only_check:
         outcomes = locking.check(project, heads)
         for outcome in outcomes:
@@ -123,6 +125,13 @@ def lock(
         for outcome in outcomes:
             _tell(ui, outcome, several=several)
     return _finish(ui, project, outcomes, locking.left_out(project) if every else ())
+
+
+def _refuse(clashes: Mapping[str, bool]) -> None:
+    """Refuse options that contradict each other: message → whether it is so."""
+    for message, clash in clashes.items():
+        if clash:
+            raise click.UsageError(message)
 
 
 def _finish(ui: Ui, project: Project, outcomes: Sequence[LockOutcome], left_out: Sequence[str]) -> int:
