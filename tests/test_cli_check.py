@@ -265,6 +265,37 @@ def test_sarif_is_valid(real: CommandLine) -> None:
     assert len(set(prints)) == len(prints)
 
 
+def test_what_could_not_be_judged_is_a_result(cli: CommandLine) -> None:
+    for name in ("a", "b", "c", "d"):
+        cli.spec(name, SPEC)
+        cli("lock", name)
+    cli.lock_file("b").write_text("<<<<<<< ours\n", encoding="utf-8")
+    cli.lock_file("c").write_bytes(b"\xff")
+    cli.spec("d", SPEC + "pythn: 3\n")
+    done = cli("check", "--all", "--format", "sarif")
+    assert done.status == 2
+    log = json.loads(done.out)
+    jsonschema.Draft7Validator(SCHEMA).validate(log)
+    results = [result for result in log["runs"][0]["results"] if result["ruleId"] == "LCK004"]
+    places = [result["locations"][0]["physicalLocation"] for result in results]
+    assert [place["artifactLocation"]["uri"] for place in places] == [
+        "locks/b.lock.toml",
+        "locks/c.lock.toml",
+        "specs/d.yaml",
+    ]
+    lines = len((cli.root / "specs" / "d.yaml").read_text(encoding="utf-8").splitlines())
+    assert [place["region"]["startLine"] for place in places] == [1, 1, lines]
+    assert {result["level"] for result in results} == {"error"}
+    assert "unknown key 'pythn'" in results[2]["message"]["text"]
+    done = cli("check", "--all", "--format", "github")
+    assert done.status == 2
+    assert [line.partition("::b")[0].split(",title=")[0] for line in done.out.splitlines() if "LCK004" in line] == [
+        "::error file=locks/b.lock.toml,line=1",
+        "::error file=locks/c.lock.toml,line=1",
+        f"::error file=specs/d.yaml,line={lines}",
+    ]
+
+
 def test_annotations_of_github_stand_at_their_lines(real: CommandLine) -> None:
     lines = real("check", "acpt-1.13-py38", "--format", "github").out.splitlines()
     (accepted,) = [line for line in lines if "GPU004" in line]

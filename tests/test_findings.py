@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from envsolver.findings.codes import Code
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-ABOUT_LOCKS = {"LCK001", "LCK002", "LCK003", "SEC003", "SEC004"}
+ABOUT_LOCKS = {"LCK001", "LCK002", "LCK003", "LCK004", "SEC003", "SEC004"}
 """Of these the examples are specs beside locks and locks beside indexes: test_cli_check and test_newer have them."""
 ABOUT_NODES = {name for name in codes() if name.startswith("RUN")}
 """Of these the examples are environments on nodes, which the tests of GPU checks have: see test_gpu_judge."""

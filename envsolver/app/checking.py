@@ -63,6 +63,7 @@ class CheckOutcome:
         unread: wheels whose file lists, and projects whose pages could not be read, and why.
         newer: packages of which there are newer releases; empty unless the indexes were asked.
         error: why nothing could be judged, or None.
+        spec: path of the spec, relative to the project; empty for a file of another tool.
     """
 
     name: str
@@ -73,6 +74,7 @@ class CheckOutcome:
     unread: tuple[str, ...] = ()
     newer: tuple[NewerRelease, ...] = ()
     error: EnvsolverError | None = None
+    spec: str = ""
 
 
 def check(
@@ -168,7 +170,7 @@ def _judge_one(project: Project, environment: Environment, reader: ListReader | 
     try:
         return _judge(project, environment, reader)
     except EnvsolverError as error:
-        return CheckOutcome(name=environment.name, standing=None, error=error)
+        return CheckOutcome(name=environment.name, standing=None, error=error, spec=project.relative(environment.path))
 
 
 def _judge(project: Project, environment: Environment, reader: ListReader | None) -> CheckOutcome:

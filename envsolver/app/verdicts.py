@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from envsolver.findings.model import SEVERITIES
+from envsolver.model.origin import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
     from envsolver.app.checking import CheckOutcome
     from envsolver.findings.model import Finding
-    from envsolver.model.origin import Origin
 
 __all__ = ["counts", "failing", "outcome_data", "to_github", "to_sarif"]
 
@@ -81,13 +81,41 @@ def to_github(outcomes: Sequence[CheckOutcome], root: Path) -> str:
 def _placed(outcomes: Sequence[CheckOutcome], root: Path) -> Iterator[Finding]:
     prefix = _prefix(root)
     for outcome in outcomes:
-        for finding in outcome.findings:
+        for finding in (*_unjudged(outcome), *outcome.findings):
             lock = finding.lock_place
             yield replace(
                 finding,
                 place=_under(prefix, finding.place),
                 lock_place=None if lock is None else _under(prefix, lock),
             )
+
+
+def _unjudged(outcome: CheckOutcome) -> Iterator[Finding]:
+    """Yield why nothing could be judged, as findings: else a format of results alone would show nothing at all."""
+    from envsolver.findings.model import Finding
+    from envsolver.model.errors import LockError, SpecError
+
+    error = outcome.error
+    if error is None:
+        return
+    spec = Origin(outcome.spec or outcome.name, 1)
+    said: list[tuple[str, Origin, str | None]] = [(str(error), spec, error.hint)]
+    if isinstance(error, SpecError):
+        said = [(one.message, one.origin or spec, one.hint or error.hint) for one in error.problems]
+    elif isinstance(error, LockError):
+        path, _, line = error.path.rpartition(":")
+        place = Origin(path, int(line)) if path and line.isdecimal() else Origin(error.path, 1)
+        said = [(str(error).removeprefix(f"{error.path}: "), place, error.hint)]
+    for message, place, hint in said:
+        yield Finding(
+            code="LCK004",
+            severity="error",
+            message=message,
+            environment=outcome.name,
+            packages=(),
+            place=place if place.line else replace(place, line=1),
+            hint=hint or "",
+        )
 
 
 def _under(prefix: str, place: Origin) -> Origin:
