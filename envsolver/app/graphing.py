@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from envsolver.lock.graph import target_of
 from envsolver.lock.graph import tree as tree_lines
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from envsolver.lock.graph import TreeLine
     from envsolver.lock.model import Lock
 
-__all__ = ["Tree", "TreeRow", "tree_of"]
+__all__ = ["GraphFormat", "Tree", "TreeRow", "graph_text", "tree_of"]
+
+GraphFormat = Literal["svg", "dot", "mermaid"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,18 @@ class Tree:
     other_platforms: tuple[str, ...]
     other_choices: tuple[tuple[str, ...], ...]
     rows: tuple[TreeRow, ...]
+
+
+def graph_text(lock: Lock, format_: GraphFormat, *, platform: str | None, groups: Sequence[str]) -> str:
+    """Return the graph of a lock as a picture or as a text for another tool.
+
+    Raises:
+        UsageError: there is no such platform or group.
+    """
+    from envsolver.formats import graphs
+
+    write = {"svg": graphs.svg, "dot": graphs.dot, "mermaid": graphs.mermaid}[format_]
+    return write(lock, platform=platform, groups=groups)
 
 
 def tree_of(

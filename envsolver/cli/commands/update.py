@@ -40,7 +40,7 @@ def update(
     builds: bool,
     output: Path | None,
 ) -> int:
-    """Take the newest versions that the specs allow, and say what moved.
+    """Take the newest versions that the specs allow.
 
     Locks each NAME anew, compares it with the old lock and both with security advisories, and writes the text of a pull
     request in Markdown. An environment that fails keeps its lock.
