@@ -181,6 +181,9 @@ def test_packages_of_conda_and_wheels_on_top(cli: CommandLine, tmp_path: Path) -
     assert set(records) == {"lib", "pip", "python", "tool"}
     assert records["tool"].url == "https://conda.anaconda.org/main/noarch/tool-2.0-0.conda"
     assert {str(path) for path in records["tool"].files} >= {"bin/tool", "bin/tool-script"}
+    history = (prefix / "conda-meta" / "history").read_text().splitlines()
+    assert history[-1] == f'# update specs: ["pip", "python {MINOR}.*", "tool"]'
+    assert "+https://conda.anaconda.org/main/noarch::tool-2.0-0" in history
     assert str(tmp_path / "cache") not in (prefix / "conda-meta" / "tool-2.0-0.json").read_text()
 
 
@@ -315,6 +318,14 @@ def test_what_cannot_be_installed_is_said_before_anything_is_fetched(cli: Comman
     done = cli("build", "a", "--prefix", str(tmp_path / "e"), "--python", sys.executable)
     assert done.status == 2
     assert "has its interpreter from conda" in done.said
+
+
+def test_a_path_for_which_packages_have_no_room(cli: CommandLine, tmp_path: Path) -> None:
+    prefix = tmp_path / ("x" * 120) / ("y" * 120)
+    done = cli("build", "a", "--prefix", str(prefix))
+    assert done.status == 2
+    assert f"lib-1.0-py_0.conda has room for a path of {len(BUILD_PREFIX)} characters" in done.said
+    assert not list(prefix.parent.iterdir())
 
 
 # The place in files

@@ -76,7 +76,7 @@ def conda_set(lock: Lock, target: LockedTarget) -> CondaSet | None:
         return None
     requested: dict[str, list[str]] = {}
     for root in lock.roots:
-        if is_conda(root.name) and root.project is None and target.name in root.targets:
+        if is_conda(root.name) and root.project is None and (not root.targets or target.name in root.targets):
             requested.setdefault(root.name.removeprefix(CONDA_PREFIX), []).append(root.text)
     return CondaSet(
         pins=pins,

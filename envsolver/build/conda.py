@@ -29,7 +29,7 @@ from envsolver.build.scripts import entry_point
 from envsolver.build.stock import Shelf, together
 from envsolver.build.store import Stored
 from envsolver.model.candidate import CONDA_PREFIX
-from envsolver.model.errors import ArtefactError
+from envsolver.model.errors import ArtefactError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -131,6 +131,7 @@ def place(
         NetworkError: a package cannot be had.
         ArtefactError: one is not what the lock says, or not safe to install.
         FileError: a channel does not have one, or the interpreter cannot compile.
+        UsageError: the prefix is too long for a package.
         OSError: something cannot be written.
     """
     shelf = _Cache(store)
@@ -141,6 +142,7 @@ def place(
             received += gather(store, missing, remotes(), shelf.folder, progress)
             for pin in missing:
                 shelf.know(pin)
+        _check_length(shelf, wanted, site)
         try:
             progress.stage("installing packages of conda")
             metas = _install(shelf, wanted, site)
@@ -206,6 +208,22 @@ class _Cache:
                 self.archive(pin).parent.rmdir()
 
 
+def _check_length(cache: _Cache, wanted: CondaSet, site: CondaSite) -> None:
+    """Refuse a prefix for which a binary has no room.
+
+    Raises:
+        UsageError: it is too long.
+    """
+    rooms = [(facts["room"], pin) for pin in wanted.pins if (facts := cache.facts(pin)) and facts.get("room")]
+    length = len(os.fsencode(site.prefix))
+    if rooms and (least := min(rooms, key=lambda one: one[0]))[0] < length:
+        room, pin = least
+        raise UsageError(
+            f"{pin.file.filename} has room for a path of {room} characters, and {site.prefix} has {length}",
+            hint="name a shorter --prefix",
+        )
+
+
 def _install(cache: _Cache, wanted: CondaSet, site: CondaSite) -> list[CondaMeta]:
     from rattler import install
     from rattler.config import Config
@@ -217,12 +235,14 @@ def _install(cache: _Cache, wanted: CondaSet, site: CondaSite) -> list[CondaMeta
     ]
     links = "true" if site.mode == "auto" else "false"
     config = Config.from_toml(f"allow-hard-links = {links}\n")
-    site.folder.mkdir()
+    # Where an installation fails, parts of it may go on for a moment: the next one must not meet them.
+    work = site.folder.with_name(f"{site.folder.name}-{os.urandom(4).hex()}")
+    work.mkdir()
     try:
         asyncio.run(
             install(
                 records,
-                site.folder,
+                work,
                 cache_dir=cache.unpacked,
                 execute_link_scripts=False,
                 show_progress=False,
@@ -234,6 +254,7 @@ def _install(cache: _Cache, wanted: CondaSet, site: CondaSite) -> list[CondaMeta
         raise _DamagedError(
             "packages of conda", f"rattler cannot install them: {' '.join(str(error).split())}"
         ) from error
+    work.rename(site.folder)
     return read_metas(site.folder)
 
 
@@ -400,5 +421,6 @@ def _finish(
         if any(path.endswith(f"{meta.name}-post-link.sh") for path in meta.files):
             notes.append(f"{meta.name} has a script that conda runs after installing it; it was not run")
     own = [entry for path, entry in found.items() if path not in taken and not path.startswith("conda-meta/")]
-    own.append(write_history(site.folder, metas, wanted.requested))
+    urls = [f"{wanted.channels[pin.file.index]}/{pin.file.subdir}/{pin.file.filename}" for pin in wanted.pins]
+    own.append(write_history(site.folder, urls, wanted.requested))
     return CondaPart(contents=tuple(contents), own=tuple(sorted(own)), received=0, notes=tuple(notes))

@@ -174,10 +174,18 @@ def _path(one: Mapping[str, Any], there: Mapping[str, Entry]) -> dict[str, Any]:
     return said
 
 
-def write_history(root: Path, metas: Iterable[CondaMeta], requested: Mapping[str, Sequence[str]]) -> Entry:
-    """Write the history of an environment, by which conda knows it for one; it begins when all files do."""
-    added = [f"+{meta.content['channel']}/{meta.content['subdir']}::{meta.filename}" for meta in metas]
-    added = [line.removesuffix(".conda").removesuffix(".tar.bz2") for line in added]
+def write_history(root: Path, packages: Iterable[str], requested: Mapping[str, Sequence[str]]) -> Entry:
+    """Write the history of an environment, by which conda knows it for one; it begins when all files do.
+
+    Args:
+        root: of the environment.
+        packages: URL of each archive.
+        requested: match specs of the spec, by package.
+    """
+    added = []
+    for url in packages:
+        folder, _, name = url.rpartition("/")
+        added.append(f"+{folder}::{name.removesuffix('.conda').removesuffix('.tar.bz2')}")
     specs = sorted(spec for specs in requested.values() for spec in specs)
     lines = [
         "==> 1980-01-01 00:00:00 <==",

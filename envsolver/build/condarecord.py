@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rattler import RepoDataRecord
+    from rattler.package import PathsEntry
 
     from envsolver.lock.model import Pin
 
@@ -52,8 +53,15 @@ def facts_of(pin: Pin, archive: Path) -> dict[str, Any]:
         "noarch": "python" if index.noarch.python else "generic" if index.noarch.generic else None,
         "timestamp": index.timestamp.timestamp() if index.timestamp else None,
         "license": index.license,
+        "room": min((room for one in listed if (room := _room(one))), default=None),
         "python_site_packages_path": index.python_site_packages_path,
     }
+
+
+def _room(entry: PathsEntry) -> int:
+    """Return how long a prefix a file has room for, 0 where it does not matter."""
+    placeholder = entry.prefix_placeholder
+    return len(placeholder.placeholder.encode()) if placeholder and placeholder.file_mode.binary else 0
 
 
 def _words(error: Exception) -> str:
