@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tests.bad_input import SPEC
@@ -24,6 +26,35 @@ if TYPE_CHECKING:
 __all__ = ["INCIDENTS", "Ended", "Incident", "Report", "run", "snapshot"]
 
 _PATIENCE = 60.0
+_UNRESOLVED = (
+    "import socket, sys\n"
+    "ask, asked = socket.getaddrinfo, []\n"
+    "def unknown_at_first(*names, **more):\n"
+    "    asked.append(names)\n"
+    "    if len(asked) == 1:\n"
+    "        raise socket.gaierror(socket.EAI_AGAIN, 'no answer')\n"
+    "    return ask(*names, **more)\n"
+    "socket.getaddrinfo = unknown_at_first\n"
+    "from envsolver.cli.main import main\n"
+    "sys.exit(main())\n"
+)
+"""Starts envsolver where the first question for an address has no answer."""
+_LATER = (
+    "import sys, time\n"
+    "now, later = time.time, float(sys.argv.pop(1))\n"
+    "time.time = lambda: now() + later\n"
+    "from envsolver.cli.main import main\n"
+    "sys.exit(main())\n"
+)
+"""Starts envsolver with a clock that is so many seconds ahead."""
+_IMPATIENT = (
+    "import sys\n"
+    "from envsolver.sources import transport\n"
+    "transport.SLOW_SECONDS, transport.SLOW_BYTES = 0.3, 1 << 20\n"
+    "from envsolver.cli.main import main\n"
+    "sys.exit(main())\n"
+)
+"""Starts envsolver with less patience for a server that drips than the half minute that it has."""
 _LIMITED = (
     "import resource, sys\n"
     "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)),) * 2)\n"
@@ -76,9 +107,11 @@ class Incident:
     says: tuple[str, ...] = ()
 
 
-def start(stage: Stage, *args: str, limit: int | None = None, stdout: int = subprocess.PIPE) -> subprocess.Popen[str]:
-    """Start envsolver on a stage; with a limit, no file can get larger than that."""
-    begin = ["-m", "envsolver"] if limit is None else ["-c", _LIMITED, str(limit)]
+def start(
+    stage: Stage, *args: str, program: tuple[str, ...] = (), stdout: int = subprocess.PIPE
+) -> subprocess.Popen[str]:
+    """Start envsolver on a stage, or a program that starts it under a circumstance, with its own arguments."""
+    begin = ["-c", *program] if program else ["-m", "envsolver"]
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # What a shell runs in the background ignores Ctrl-C, and so would every process that it starts.
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -100,9 +133,9 @@ def wait(process: subprocess.Popen[str]) -> Ended:
     return Ended(status=process.returncode, text=(out or "") + (err or ""))
 
 
-def run(stage: Stage, *args: str, limit: int | None = None) -> Ended:
-    """Run envsolver to its end."""
-    return wait(start(stage, *args, limit=limit))
+def run(stage: Stage, *args: str, program: tuple[str, ...] = ()) -> Ended:
+    """Run envsolver to its end; arguments as of :func:`start`."""
+    return wait(start(stage, *args, program=program))
 
 
 def snapshot(stage: Stage) -> dict[str, bytes]:
@@ -152,7 +185,7 @@ def _stopped_by(number: signal.Signals) -> Callable[[Stage], Report]:
 
 def _no_room(stage: Stage) -> Report:
     before = _relocking(stage)
-    ended = run(stage, "lock", "train", limit=100)
+    ended = run(stage, "lock", "train", program=(_LIMITED, "100"))
     return Report(ended=(ended,), sound=snapshot(stage) == before)
 
 
@@ -163,11 +196,68 @@ def _no_room_for_output(stage: Stage) -> Report:
     return Report(ended=(ended,), sound=snapshot(stage) == before)
 
 
+def _under(program: str, *, host: str = "127.0.0.1", **fault: object) -> Callable[[Stage], Report]:
+    """Lock under a circumstance, or with a fault of the server, that passes: the lock is that of a quiet day."""
+
+    def happen(stage: Stage) -> Report:
+        _relocking(stage)
+        stage.environ["UV_DEFAULT_INDEX"] = stage.server.url().replace("127.0.0.1", host)
+        if fault:
+            stage.server.fault("/simple/more/", **fault)
+        ended = run(stage, "lock", "train", program=(program,) if program else ())
+        made = _locks(stage)
+        stage.server.faults.clear()
+        again = _anew(stage)
+        return Report(ended=(ended, again), sound=_locks(stage) == made)
+
+    return happen
+
+
+def _clock_set_back(stage: Stage) -> Report:
+    """Lock with a clock that is a year ahead; then, with the right one, a release that came since has to be seen."""
+    _relocking(stage)
+    early = run(stage, "lock", "train", program=(_LATER, str(365 * 86400)))
+    publish(stage.server, "more", "1.1")
+    ended = run(stage, "lock", "train", "--upgrade")
+    return Report(ended=(early, ended), sound="more==1.1" in (stage.root / "locks/train.requirements.txt").read_text())
+
+
+def _locks(stage: Stage) -> dict[str, bytes]:
+    return {path: data for path, data in snapshot(stage).items() if path.startswith("locks/")}
+
+
+def _anew(stage: Stage) -> Ended:
+    """Lock as if nothing had been there before."""
+    for path in (stage.root / "locks").iterdir():
+        path.unlink()
+    shutil.rmtree(stage.environ["ENVSOLVER_CACHE_DIR"])
+    return run(stage, "lock", "train")
+
+
+def _two_builds_at_once(stage: Stage) -> Report:
+    """Build into one prefix from two processes: whoever comes second waits, and finds all there."""
+    stage.spec(SPEC.replace('"3.11"', f'"{sys.version_info[0]}.{sys.version_info[1]}"'))
+    locked = run(stage, "lock", "train")
+    if locked.status:
+        raise AssertionError(locked.text)
+    stage.server.fault("/files/*", delay=0.2)
+    command = ("build", "train", "--prefix", "env", "--python", sys.executable)
+    ended = [wait(process) for process in [start(stage, *command) for _ in range(2)]]
+    stage.server.faults.clear()
+    ended.append(run(stage, "verify", "train", "--prefix", "env"))
+    # Which interpreter they were built with is of this machine.
+    return Report(ended=tuple(replace(one, text=one.text if one.status else "") for one in ended), sound=True)
+
+
 def _two_at_once(stage: Stage) -> Report:
     _relocking(stage)
     stage.server.fault("/simple/*", delay=0.2)
     both = [start(stage, "lock", "train") for _ in range(2)]
-    ended = tuple(wait(process) for process in both)
+    # Chance decides which of them comes first, and writes.
+    ended = tuple(
+        replace(one, text=re.sub(r"(?m)^(wrote|unchanged) ", "wrote, or found unchanged: ", one.text))
+        for one in map(wait, both)
+    )
     locks = snapshot(stage)
     for path in (stage.root / "locks").iterdir():
         path.unlink()
@@ -200,4 +290,28 @@ INCIDENTS: tuple[Incident, ...] = (
     ),
     Incident(name="no room for the output", happen=_no_room_for_output, statuses=(4,), says=("no space left",)),
     Incident(name="two processes at once, and one after them", happen=_two_at_once, statuses=(0, 0, 0)),
+    Incident(
+        name="index that is busy for a moment (503, Retry-After), and one that never was",
+        happen=_under("", times=2, status=503, headers={"Retry-After": "1"}),
+        statuses=(0, 0),
+        says=("the server answered 503, trying again in 1 s (2 of 4)",),
+    ),
+    Incident(
+        name="index that is asked too often (429, Retry-After), and one that is not",
+        happen=_under("", times=1, status=429, headers={"Retry-After": "1"}),
+        statuses=(0, 0),
+        says=("the server answered 429, trying again in 1 s (2 of 4)",),
+    ),
+    Incident(
+        name="server that drips, at first, and one that does not",
+        happen=_under(_IMPATIENT, times=1, pause=0.2, body=b"<!-- -->" * 2000),
+        statuses=(0, 0),
+    ),
+    Incident(
+        name="host name that is not known at first, and one that is",
+        happen=_under(_UNRESOLVED, host="localhost"),
+        statuses=(0, 0),
+    ),
+    Incident(name="clock that was a year ahead, and set back", happen=_clock_set_back, statuses=(0, 0)),
+    Incident(name="two builds of one prefix at once, and verify", happen=_two_builds_at_once, statuses=(0, 0, 0)),
 )

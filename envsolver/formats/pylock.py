@@ -13,6 +13,7 @@ from envsolver.formats.requirements import comment
 from envsolver.lock.digest import content_digest
 from envsolver.lock.reach import reached
 from envsolver.lock.urls import public_url
+from envsolver.model.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -35,7 +36,7 @@ def dumps(lock: Lock, *, url_of: Callable[[LockedFile], str]) -> str:
         url_of: returns where a file of an index lies for the reader; it is not asked for direct references.
 
     Raises:
-        ValueError: a file of the lock cannot be said in the standard.
+        UsageError: a file of the lock cannot be said in the standard.
     """
     import tomlkit
 
@@ -68,7 +69,7 @@ def to_pylock(lock: Lock, *, url_of: Callable[[LockedFile], str]) -> Pylock:
     try:
         pylock.validate()
     except PylockValidationError as error:
-        raise ValueError(f"the lock of {lock.name} cannot be a pylock: {error}") from error
+        raise UsageError(f"the lock of {lock.name} cannot be a pylock: {error}") from error
     return pylock
 
 

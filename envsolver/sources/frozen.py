@@ -189,7 +189,11 @@ def loads(text: str, path: str) -> FrozenIndex:
         raise FileError(
             f"{path}: its format is {document.format!r}, not {FORMAT!r}", hint="look for a newer release of envsolver"
         )
-    if urlsplit(document.index).scheme not in {"https", "http", "file"}:
+    try:
+        known = urlsplit(document.index).scheme in {"https", "http", "file"}
+    except ValueError:
+        known = False
+    if not known:
         raise FileError(f"{path}: the index's URL is not one: {document.index!r}")
     files = tuple(_file(line, path) for line in document.files)
     seen: set[tuple[str, str]] = set()
@@ -281,9 +285,13 @@ def _file(line: _Line, path: str) -> FrozenFile:
     if normalize_name(line.name) != line.name or normalize_name(project_of(line.filename) or "") != line.name:
         raise FileError(f"{path}: {line.filename} is not a wheel or sdist of {line.name!r}")
     where = line.path or _default_path(line.filename)
-    if where.startswith("//") or urlsplit(where).scheme not in {"", "https", "http"}:
+    try:
+        parts = urlsplit(where)
+    except ValueError:
+        raise FileError(f"{path}: {line.filename}: its path is no URL: {where!r}") from None
+    if where.startswith("//") or parts.scheme not in {"", "https", "http"}:
         raise FileError(f"{path}: {line.filename}: its path must be relative to the index, or a whole URL")
-    if unquote(urlsplit(where).path).rpartition("/")[2] != line.filename:
+    if unquote(parts.path).rpartition("/")[2] != line.filename:
         raise FileError(f"{path}: {line.filename}: its path leads to another file")
     return FrozenFile(
         name=Name(line.name),

@@ -22,7 +22,9 @@ from envsolver.sources.retry import RETRIED_STATUSES, RetryPolicy, retry_after
 from envsolver.sources.transport import (
     CONNECT_SECONDS,
     SILENCE_SECONDS,
+    Pace,
     Proxies,
+    TooSlowError,
     failure,
     failure_hint,
     is_transient,
@@ -163,10 +165,12 @@ class HttpClient:
 
     async def _chunks(self, response: aiohttp.ClientResponse, url: str) -> AsyncIterator[bytes]:
         try:
+            pace = Pace()
             async for chunk in response.content.iter_any():
                 self.received += len(chunk)
                 yield chunk
-        except (OSError, _client_error()) as error:
+                pace.took(len(chunk))
+        except (OSError, TooSlowError, _client_error()) as error:
             raise NetworkError(f"{redact(url)}: {failure(error)}") from error
 
     async def _with_retries(self, url: str, attempt: Callable[[str], Awaitable[_T]]) -> _T:
@@ -184,7 +188,7 @@ class HttpClient:
                 return await attempt(url)
             except _AgainError as again:
                 reason, wait = again.reason, again.wait
-            except (OSError, ValueError, _client_error()) as error:
+            except (OSError, ValueError, TooSlowError, _client_error()) as error:
                 reason, wait = failure(error), None
                 if not is_transient(error):
                     raise NetworkError(f"{redact(url)}: {reason}", hint=failure_hint(error)) from error
@@ -221,8 +225,10 @@ class HttpClient:
                 response.close()
                 return Reply(status=200, url=final, headers=_lower(response), body=b"")
             received = bytearray()
+            pace = Pace()
             async for chunk in response.content.iter_any():
                 self.received += len(chunk)
+                pace.took(len(chunk))
                 received += chunk
                 if len(received) > max_bytes:
                     _refuse_size(final, max_bytes)

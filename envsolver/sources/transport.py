@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,15 +15,17 @@ from envsolver.sources.credentials import basic
 from envsolver.sources.urls import split_credential
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import aiohttp
 
 __all__ = [
     "CONNECT_SECONDS",
     "SILENCE_SECONDS",
+    "Pace",
     "Proxies",
     "Proxy",
+    "TooSlowError",
     "failure",
     "failure_hint",
     "is_transient",
@@ -32,6 +35,9 @@ __all__ = [
 
 CONNECT_SECONDS = 15.0
 SILENCE_SECONDS = 30.0
+SLOW_SECONDS = 30.0
+SLOW_BYTES = 3000
+"""What has to arrive within :data:`SLOW_SECONDS`: a server that drips is never silent long enough for a timeout."""
 _CONNECTIONS = 64
 _CONNECTIONS_PER_HOST = 32
 _DNS_SECONDS = 300
@@ -87,6 +93,37 @@ def tls_context(environ: Mapping[str, str]) -> ssl.SSLContext:
 
         return ssl.create_default_context(cafile=certifi.where())
     return ssl.create_default_context()
+
+
+class TooSlowError(Exception):
+    """A body arrives so slowly that it may never be whole."""
+
+
+class Pace:
+    """Watches how fast a body arrives.
+
+    Args:
+        clock: seconds; monotonic.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._begun = clock()
+        self._bytes = 0
+
+    def took(self, count: int) -> None:
+        """Count bytes that have arrived.
+
+        Raises:
+            TooSlowError: less than :data:`SLOW_BYTES` came within the last :data:`SLOW_SECONDS`.
+        """
+        self._bytes += count
+        now = self._clock()
+        if now - self._begun < SLOW_SECONDS:
+            return
+        if self._bytes < SLOW_BYTES:
+            raise TooSlowError
+        self._begun, self._bytes = now, 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +193,7 @@ _REASONS = {
     "ServerDisconnectedError": "the server closed the connection without an answer",
     "ClientResponseError": "the server's answer is not HTTP",
     "InvalidURL": "not a valid URL",
+    "TooSlowError": f"less than {SLOW_BYTES:,} bytes came within {SLOW_SECONDS:.0f} s",
     "ValueError": "not a valid URL",
     "OSError": "the connection failed ({detail})",
 }

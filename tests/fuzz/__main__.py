@@ -51,7 +51,7 @@ def main(seconds: float, names: tuple[str, ...], engine: str, found: Path, one: 
             said, status = done.stdout + done.stderr, done.returncode
         except subprocess.TimeoutExpired:
             said, status = "it did not come to an end", 1
-        last = next((line for line in reversed(done.stdout.splitlines()) if line), "") if not status else "BROKEN"
+        last = "BROKEN" if status else next((line for line in reversed(said.splitlines()) if line), "")
         click.echo(f"{name:22} {time.monotonic() - begun:6.1f} s  {last}")
         if status:
             broken.append(name)

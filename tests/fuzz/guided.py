@@ -30,17 +30,17 @@ def explore(target: Target, seconds: float, found: Path) -> int:
     for number, seed in enumerate(target.seeds):
         (corpus / str(number)).write_bytes(seed)
     kept.mkdir(parents=True, exist_ok=True)
-    words = corpus.with_suffix(".dict")
-    quoted = ("".join(f"\\x{byte:02x}" for byte in word) for word in target.words)
-    words.write_text("".join(f'"{word}"\n' for word in quoted), encoding="ascii")
-    flags = {
+    flags: dict[str, object] = {
         "max_total_time": int(seconds),
         "max_len": LARGEST,
         "timeout": int(SECONDS),
         "rss_limit_mb": _MEGABYTES,
         "artifact_prefix": f"{kept}{os.sep}",
-        "dict": words,
     }
+    if target.words:
+        flags["dict"] = words = corpus.with_suffix(".dict")
+        quoted = ("".join(f"\\x{byte:02x}" for byte in word) for word in target.words)
+        words.write_text("".join(f'"{word}"\n' for word in quoted), encoding="ascii")
     atheris.Setup(
         [sys.argv[0], *(f"-{key}={value}" for key, value in flags.items()), str(corpus)],
         lambda data: judge(target, data) and None,
