@@ -192,9 +192,9 @@ def _kill_lines(number: int) -> tuple[list[str], bool]:
     sound = [kill for kill in found if kill.sound]
     text = (
         f"\n## Kills\n\nA run that writes its cache and replaces its locks was killed (SIGKILL) at {number} random "
-        f"steps of those by which it changes something outside of itself. After {len(sound)} of {number} every file "
-        "was whole, and the next run, with what the killed one had left in its cache, wrote the same bytes as a run that "
-        "nobody disturbed.\n"
+        "steps of those by which it changes something outside of itself. "
+        f"After {len(sound)} of {number} every file was whole, and the next run, with what the killed one had left in "
+        "its cache, wrote the same bytes as a run that nobody disturbed.\n"
     )
     return [text, *(f"\nNot sound: {kill}\n" for kill in found if not kill.sound)], len(sound) == number
 

@@ -462,7 +462,7 @@ ARCHIVES: tuple[Target, ...] = (
         ),
     ),
     Target(name="wheel-metadata", parse=_wheel_metadata, seeds=_WHEELS, words=_ZIP_WORDS, crafted=_wheels()),
-    Target(name="wheel", parse=_wheel, seeds=_WHEELS, words=_ZIP_WORDS, crafted=_wheels()),
+    Target(name="wheel", parse=_wheel, seeds=_WHEELS, words=_ZIP_WORDS, crafted=_wheels(), refuses=(OSError,)),
     Target(
         name="sdist-metadata-tar",
         parse=partial(_sdist_metadata, "demo-1.0.tar"),
