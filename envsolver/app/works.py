@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from envsolver.app.project import Environment, Project
+    from envsolver.build.assemble import Way
     from envsolver.build.download import Remote
     from envsolver.build.interpreter import Interpreter
+    from envsolver.build.manifest import Manifest
     from envsolver.build.stock import Shelf
     from envsolver.lock.model import BuildFile, Lock, LockedBuild, LockedIndex, LockedTarget, Pin
     from envsolver.model.ports import Progress
@@ -61,6 +63,7 @@ class Works:
         rebuild: build even what the wheelhouse has.
         follow_spec: find out anew what the spec wants otherwise than the lock has it.
         anew: find out everything anew.
+        received: bytes of wheels that were downloaded.
     """
 
     project: Project
@@ -73,6 +76,7 @@ class Works:
     rebuild: bool = False
     follow_spec: bool = False
     anew: bool = False
+    received: int = 0
     _made: dict[str, WheelMade] = field(default_factory=dict)
     _under_way: list[str] = field(default_factory=list)
 
@@ -111,6 +115,9 @@ class Works:
 
     def bring(self, pin: Pin) -> None:
         """Have the wheel of a source archive in the store."""
+        build = find_build(self.lock, pin.file.sha256, self.target.platform)
+        if build is not None and build.is_built and self.store.get("wheels", build.sha256) is not None:
+            return
         made = self.make(pin)
         stock_wheel(self.store, made.build.sha256, made.build.wheel, made.path, self.interpreter)
 
@@ -238,16 +245,28 @@ class Works:
             environment=build.environment,
         )
 
-    def _environment(self, prefix: Path, files: Sequence[BuildFile]) -> None:
+    def fill(self, prefix: Path, pins: Sequence[Pin], way: Way) -> Manifest:
+        """Fill an empty folder with an environment; return what it holds.
+
+        Raises:
+            EnvsolverError: as :func:`make_wheels`.
+            OSError: something cannot be written.
+        """
         from envsolver.app.building import contents_of
-        from envsolver.build.assemble import Way, assemble, plan
+        from envsolver.build.assemble import assemble, plan
         from envsolver.lock.builds import installed
 
-        pins = build_pins(files)
         for pin in pins:
             if pin.file.kind != "wheel":
                 self.bring(pin)
         pins = installed(self.lock, pins, self.target.platform)
+        planned = plan(contents_of(pins, self._shelves(pins, bytecode=way.bytecode)), way)
+        assemble(prefix, planned, self.interpreter)
+        return planned.manifest
+
+    def _environment(self, prefix: Path, files: Sequence[BuildFile]) -> None:
+        from envsolver.build.assemble import Way
+
         way = Way(
             environment="build",
             platform=self.target.platform,
@@ -255,14 +274,15 @@ class Works:
             groups=(),
             bytecode=True,
         )
-        assemble(prefix, plan(contents_of(pins, self._shelves(pins)), way), self.interpreter)
+        self.fill(prefix, build_pins(files), way)
 
-    def _shelves(self, pins: Sequence[Pin]) -> Mapping[str, Shelf]:
-        found = look(self.store, pins, bytecode=True)
+    def _shelves(self, pins: Sequence[Pin], *, bytecode: bool) -> Mapping[str, Shelf]:
+        found = look(self.store, pins, bytecode=bytecode)
         missing = [pin for pin in pins if pin.file.sha256 not in found]
         if not missing:
             return found
-        more, _ = fill(self.store, missing, self.interpreter, self._remotes(), self.progress, bytecode=True)
+        more, done = fill(self.store, missing, self.interpreter, self._remotes(), self.progress, bytecode=bytecode)
+        self.received += done.received
         return {**found, **more}
 
     def _remotes(self) -> AbstractAsyncContextManager[Remote]:

@@ -35,6 +35,7 @@ COMMANDS: dict[str, Entry] = {
     "explain": Entry("Look", "explain", "explain_command", "Explain a code of `check`, or a rule."),
     "build": Entry("Use", "build", "build", "Build the environment of a lock."),
     "verify": Entry("Use", "verify", "verify", "Say whether an environment is what its lock says."),
+    "sync": Entry("Use", "sync", "sync", "Bring an environment that is there to its lock."),
     "gpu": Entry("Use", "gpu", "gpu", "Check environments on GPU nodes."),
     "wheel": Entry("Use", "wheel", "wheel", "Build wheels of what is locked as source."),
     "bundle": Entry("Use", "bundle", "bundle", "Collect all files that an environment is built of."),
