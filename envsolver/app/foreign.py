@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from envsolver.app.files import read_text
+from envsolver.app.starting import default_python
 from envsolver.findings.subject import PYPI_NAMES, Part, Subject, TopLevel
 from envsolver.formats.foreign import ForeignLockError
 from envsolver.model.candidate import DEFAULT_INDEX, normalize_name
@@ -17,12 +18,12 @@ from envsolver.model.spec import GpuSpec
 from envsolver.model.target import KNOWN_PLATFORMS, LATEST_PATCH, Target, full_python_version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from envsolver.formats.foreign import ForeignLock, ForeignPackage
     from envsolver.model.candidate import Name
 
-__all__ = ["Circumstances", "foreign_subject", "load_foreign", "read_foreign"]
+__all__ = ["Circumstances", "foreign_subject", "is_lock", "load_foreign", "read_foreign", "read_locks"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +112,39 @@ def load_foreign(path: Path, target: Target) -> ForeignLock:
     if text is None:
         raise FileError(f"{shown}: there is no such file")
     return _reader(path.name, text, shown)(text, shown, target)
+
+
+def is_lock(name: str, text: str) -> bool:
+    """Say whether a file is a lock with packages of conda: of conda-lock, of pixi, or an explicit list."""
+    if re.search(r"^@EXPLICIT\s*$", text, re.MULTILINE) or name == "pixi.lock":
+        return True
+    heads = (r"^package:\s*$", r"^metadata:\s*$")
+    return name.endswith((".yml", ".yaml")) and all(re.search(head, text, re.MULTILINE) for head in heads)
+
+
+def read_locks(path: Path, text: str, platforms: Sequence[str]) -> dict[str, ForeignLock]:
+    """Return what a lock with packages of conda says of each platform, the known ones in their order.
+
+    Args:
+        path: of the file.
+        text: of it.
+        platforms: that are wanted; empty for all that it has.
+
+    Raises:
+        ForeignLockError: it has none of them, or cannot be read.
+    """
+    subdirs = set(re.findall("|".join(sorted(KNOWN_PLATFORMS)), text))
+    python = full_python_version(default_python())
+    found: dict[str, ForeignLock] = {}
+    refused: ForeignLockError | None = None
+    for platform in platforms or [one for one in KNOWN_PLATFORMS if one in subdirs] or ["linux-64"]:
+        try:
+            found[platform] = load_foreign(path, Target(platform=platform, python=python))
+        except ForeignLockError as error:
+            refused = refused or error
+    if refused is not None and (platforms or not found):
+        raise refused
+    return found
 
 
 def _shown(path: Path) -> str:

@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from envsolver.app.files import write_atomic
+from envsolver.app.foreign import is_lock, read_locks
 from envsolver.app.starting import check_spec, default_python, new_spec_path
 from envsolver.formats.condaenv import read_environment
 from envsolver.formats.imported import Imported, Written
+from envsolver.formats.lockimport import take_over
 from envsolver.formats.piplines import Place, compiled_for, read_requirements
+from envsolver.formats.pixifile import read_pixi
 from envsolver.formats.projectfile import read_pyproject
 from envsolver.formats.spectext import NewIndex, NewSpec, dumps
 from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import FileError, SpecError, UsageError
 from envsolver.model.origin import Origin
-from envsolver.model.target import LATEST_PATCH
+from envsolver.model.target import KNOWN_PLATFORMS, LATEST_PATCH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,7 +34,9 @@ __all__ = ["ImportOptions", "ImportResult", "import_file", "write_imported"]
 MAX_BYTES = 8 * 1024 * 1024
 """A larger file is no list of requirements."""
 
-_ANONYMOUS = frozenset({"requirements", "environment", "pyproject", "env", "dev-requirements", "requirements-dev"})
+_ANONYMOUS = frozenset(
+    {"requirements", "environment", "pyproject", "pixi", "conda-lock", "env", "dev-requirements", "requirements-dev"}
+)
 """File names that say nothing about what is in them: the folder's name says more."""
 
 _TORCH = ("torch", "torchvision", "torchaudio", "pytorch-triton*")
@@ -45,12 +50,14 @@ class ImportOptions:
     Attributes:
         name: of the environment; None: what the file or its name tells.
         python: None: what the file tells, else the newest that it admits.
-        platforms: at least one.
+        platforms: empty: what the file tells, else linux-64.
+        cuda: version of the CUDA toolkit that the environment is for; None: what a lock tells.
     """
 
     name: str | None = None
     python: str | None = None
-    platforms: tuple[str, ...] = ("linux-64",)
+    platforms: tuple[str, ...] = ()
+    cuda: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,16 +69,18 @@ class ImportResult:
         path: where the project would have it, absolute.
         text: YAML, valid as a spec.
         notes: what was left out, and what was decided, in words.
+        start: a lock of another tool whose versions the first lock can keep: the file itself, or one beside it.
     """
 
     name: str
     path: Path
     text: str
     notes: tuple[str, ...]
+    start: Path | None = None
 
 
 def import_file(folder: Path, source: Path, options: ImportOptions) -> ImportResult:
-    """Make a spec from ``requirements.in``/``.txt``, ``pyproject.toml`` or ``environment.yml``. Writes nothing.
+    """Make a spec from a file of pip or conda, or from a lock with packages of conda. Writes nothing.
 
     Args:
         folder: of the project that the spec is for; it need not have ``specs/``.
@@ -84,7 +93,7 @@ def import_file(folder: Path, source: Path, options: ImportOptions) -> ImportRes
         FileError: a file cannot be read.
     """
     into = Imported()
-    beside = _read(folder.resolve(), source, into)
+    beside = _read(folder.resolve(), source, into, options.platforms)
     python = options.python or _python(into)
     indexes = _new_indexes(into, folder.resolve())
     if into.problems:
@@ -97,7 +106,7 @@ def import_file(folder: Path, source: Path, options: ImportOptions) -> ImportRes
             "`envsolver schema` has all keys: groups, constraints, overrides, gpu, extends and more.",
         ),
         python=python,
-        platforms=options.platforms,
+        platforms=options.platforms or _platforms(into),
         indexes=indexes,
         channels=[written.text for written in into.channels],
         conda=[written.text for written in into.conda],
@@ -105,10 +114,13 @@ def import_file(folder: Path, source: Path, options: ImportOptions) -> ImportRes
         constraints=[written.text for written in into.constraints],
         groups={group: [written.text for written in listed] for group, listed in into.groups.items()},
         live=into.live,
+        cuda=options.cuda or (into.cuda.text if into.cuda else None),
+        glibc=into.glibc.text if into.glibc else None,
     )
     text = dumps(spec)
     check_spec(path.name, text, beside)
-    return ImportResult(name=name, path=path, text=text, notes=tuple(dict.fromkeys(into.notes)))
+    start = source if is_lock(source.name, _text(source)) else _lock_beside(source)
+    return ImportResult(name=name, path=path, text=text, notes=tuple(dict.fromkeys(into.notes)), start=start)
 
 
 def write_imported(result: ImportResult) -> None:
@@ -123,19 +135,19 @@ def write_imported(result: ImportResult) -> None:
 # Reading
 
 
-def _read(folder: Path, source: Path, into: Imported) -> dict[str, bytes]:
+def _read(folder: Path, source: Path, into: Imported, platforms: Sequence[str]) -> dict[str, bytes]:
     """Read a file and what it includes; return the files of the project that the spec will refer to."""
     text = _text(source)
     shown = _shown(source)
-    if source.suffix == ".toml":
-        if re.search(r"^\s*\[(?:workspace|project)\]\s*$", text, re.MULTILINE) and source.stem == "pixi":
-            raise UsageError(f"{shown}: pixi's own project files cannot be imported", hint=_KNOWN)
+    if is_lock(source.name, text):
+        take_over(read_locks(source, text, platforms), shown, into)
+    elif source.name == "pixi.toml":
+        read_pixi(text, shown, into)
+    elif source.suffix == ".toml":
         live = _live_path(folder, source)
         read_pyproject(text, shown, into, live=live)
         return {live: text.encode()} if live else {}
-    if source.suffix in {".yml", ".yaml"}:
-        if re.search(r"^package:\s*$", text, re.MULTILINE) and re.search(r"^metadata:\s*$", text, re.MULTILINE):
-            raise UsageError(f"{shown}: a lock of conda-lock cannot be imported", hint="import its environment.yml")
+    elif source.suffix in {".yml", ".yaml"}:
         _follow(read_environment(text, Place(shown), into), source, into, {})
     elif source.suffix in {".txt", ".in", ".pip", ""}:
         if series := compiled_for(text):
@@ -146,7 +158,10 @@ def _read(folder: Path, source: Path, into: Imported) -> dict[str, bytes]:
     return {}
 
 
-_KNOWN = "what can be: requirements.in, requirements.txt, pyproject.toml, environment.yml"
+_KNOWN = (
+    "what can be: requirements.in, requirements.txt, pyproject.toml, environment.yml, pixi.toml, conda-lock.yml,"
+    " pixi.lock and lists of conda (@EXPLICIT)"
+)
 
 
 def _follow(includes: Iterator[Include], source: Path, into: Imported, seen: dict[Path, bool]) -> None:
@@ -163,6 +178,9 @@ def _follow(includes: Iterator[Include], source: Path, into: Imported, seen: dic
             into.refuse(
                 f"{include.path} is not on this machine", include.origin, "download it, and name the file instead"
             )
+            continue
+        if "\0" in include.path:
+            into.refuse(f"{include.path!r} is no path", include.origin)
             continue
         path = (source.parent / include.path).resolve()
         if seen.get(path) in {include.constraint, False}:
@@ -191,6 +209,8 @@ def _text(path: Path) -> str:
         raise FileError(f"{shown} cannot be read: {(error.strerror or str(error)).lower()}") from error
     if len(data) > MAX_BYTES:
         raise FileError(f"{shown} is too large for a list of requirements")
+    if b"\0" in data:  # nothing that a file of this kind names can have one, paths least of all
+        raise FileError(f"{shown} is no text: it has a NUL byte")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -214,6 +234,20 @@ def _live_path(folder: Path, source: Path) -> str | None:
 
 
 # Deciding
+
+
+def _platforms(into: Imported) -> tuple[str, ...]:
+    unknown = [one for one in into.platforms if one not in KNOWN_PLATFORMS]
+    if unknown:
+        into.notes.append(f"left out {', '.join(unknown)}: a spec knows {', '.join(KNOWN_PLATFORMS)}")
+    return tuple(dict.fromkeys(one for one in into.platforms if one in KNOWN_PLATFORMS)) or ("linux-64",)
+
+
+def _lock_beside(source: Path) -> Path | None:
+    """Return the lock that was probably made from a file, if it lies beside it."""
+    names = {"environment.yml": "conda-lock.yml", "environment.yaml": "conda-lock.yml", "pixi.toml": "pixi.lock"}
+    path = source.with_name(names[source.name]) if source.name in names else None
+    return path if path is not None and path.is_file() else None
 
 
 def _name(into: Imported, source: Path) -> str:

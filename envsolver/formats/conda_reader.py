@@ -11,6 +11,7 @@ from envsolver.formats.foreign import (
     ForeignLockError,
     ForeignPackage,
     ForeignRoot,
+    channels_in,
     load_yaml,
     mapping,
     unrequired,
@@ -49,7 +50,8 @@ def loads_conda_lock(text: str, path: str, target: Target) -> ForeignLock:
         raise ForeignLockError(
             f"{path}: it has no packages for {target.platform}", hint="--platform chooses another one"
         )
-    return ForeignLock(kind="conda-lock", packages=tuple(found), roots=unrequired(found))
+    channels = channels_in(mapping(data.get("metadata")).get("channels"))
+    return ForeignLock(kind="conda-lock", packages=tuple(found), roots=unrequired(found), channels=channels)
 
 
 def _of_conda_lock(row: Mapping[str, Any], line: int) -> ForeignPackage:

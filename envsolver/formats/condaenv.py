@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from envsolver.formats.imported import Written
+from envsolver.formats.imported import CONDA_TOOLS, Written
 from envsolver.formats.piplines import read_line
 from envsolver.model.origin import Origin
 from envsolver.spec.nodes import MappingNode, ScalarNode, SequenceNode, describe, parse_yaml
@@ -36,10 +36,7 @@ _MARKERS = {
 }
 """Selectors as conda-lock and conda-build know them → what they are in PEP 508. Hyphens and underscores add nothing."""
 
-_TOOLS = frozenset({"pip", "setuptools", "wheel"})
-"""What conda puts into an environment so that pip can work there; a lock needs none of it unless something asks."""
 _CONDA_NAME = re.compile(r"(?:[^\s:]+::)?(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]*)(?P<rest>.*)", re.DOTALL)
-_PIN = re.compile(r"=?=?\s*(\d+\.\d+(?:\.\d+)?)(?:\.\*)?(?:(?:=|\s+)\S+)?")
 _IGNORED = frozenset({"name", "dependencies", "channels", "prefix", "platforms", "variables", "category"})
 
 
@@ -63,6 +60,8 @@ def read_environment(text: str, place: Place, into: Imported) -> Iterator[Includ
     for key, value in root.entries:
         if key.text not in _IGNORED:
             into.notes.append(f"{place.shown}:{key.line}: left out {key.text}")
+        if key.text == "platforms" and isinstance(value, SequenceNode):
+            into.platforms += [item.text for item in value.items if isinstance(item, ScalarNode)]
         if key.text == "variables" and isinstance(value, MappingNode) and value.entries:
             into.notes.append(f"{place.shown}:{key.line}: left out variables: a lock sets no environment variables")
     dependencies = entries.get("dependencies")
@@ -113,8 +112,8 @@ class _Reader:
         name = match["name"].lower() if match else ""
         rest = match["rest"].strip() if match else ""
         if name == "python":
-            self._python(Written(rest, written.origin))
-        elif name in _TOOLS:
+            self._into.ask_for_python(Written(rest, written.origin))
+        elif name in CONDA_TOOLS:
             if rest:
                 self._into.notes.append(f"{written.origin}: left out {written.text}")
         elif self._selector(written.origin.line):
@@ -125,13 +124,6 @@ class _Reader:
             )
         else:
             self._into.require_of_conda(written)
-
-    def _python(self, written: Written) -> None:
-        pinned = _PIN.fullmatch(written.text)
-        if pinned:
-            self._into.python = Written(pinned[1], written.origin)
-        elif written.text:
-            self._into.requires_python = Written(written.text.replace(" ", ""), written.origin)
 
     def _pip(self, node: Node) -> Iterator[Include]:
         origin = Origin(self._place.shown, node.line)

@@ -22,6 +22,8 @@ __all__ = [
     "ForeignPackage",
     "ForeignRoot",
     "best_file",
+    "channels_in",
+    "conda_channel",
     "conda_place",
     "load_yaml",
     "mapping",
@@ -95,12 +97,14 @@ class ForeignLock:
         packages: in the order of the file.
         roots: empty where the file does not say who asked for what.
         unpinned: what the file leaves open, so that it cannot be judged.
+        channels: of conda, in the order of their priority; empty where the file does not name them.
     """
 
     kind: ForeignKind
     packages: tuple[ForeignPackage, ...]
     roots: tuple[ForeignRoot, ...] = ()
     unpinned: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
 
 
 class CondaPlace(NamedTuple):
@@ -125,8 +129,19 @@ def conda_place(package: ForeignPackage) -> CondaPlace:
     found = _PACKAGE_URL.fullmatch(url)
     if found is None:
         return CondaPlace(package.name, "conda", "", "")
-    channel = re.sub(r"//[^/@]*@", "//", _TOKEN.sub("/", found["channel"]))
-    return CondaPlace(found["name"].lower(), channel, found["subdir"], found["file"])
+    return CondaPlace(found["name"].lower(), conda_channel(found["channel"]), found["subdir"], found["file"])
+
+
+def channels_in(value: Any) -> tuple[str, ...]:
+    """Return the channels of a list of theirs: each a URL or a name, or a table with one."""
+    listed = value if isinstance(value, list) else ()
+    found = (one.get("url") if isinstance(one, dict) else one for one in listed)
+    return tuple(conda_channel(one) for one in found if isinstance(one, str))
+
+
+def conda_channel(url: str) -> str:
+    """Return a channel without credentials and tokens."""
+    return re.sub(r"//[^/@]*@", "//", _TOKEN.sub("/", url)).rstrip("/")
 
 
 def mapping(value: Any) -> dict[str, Any]:
@@ -160,9 +175,12 @@ def load_yaml(text: str, path: str) -> dict[str, Any]:
 
 
 def unrequired(packages: Iterable[ForeignPackage]) -> tuple[ForeignRoot, ...]:
-    """Return those that none of the others requires: what somebody asked for, as far as can be told."""
+    """Return those that none of the others requires: what somebody asked for, as far as can be told.
+
+    What conda has was not asked for by a wheel, even where it meets the requirement of one.
+    """
     listed = list(packages)
-    required = {name for package in listed for name in package.needs if name != package.name}
+    required = {(package.manager, name) for package in listed for name in package.needs if name != package.name}
     return tuple(
         ForeignRoot(
             name=package.name,
@@ -170,7 +188,7 @@ def unrequired(packages: Iterable[ForeignPackage]) -> tuple[ForeignRoot, ...]:
             line=package.line,
         )
         for package in listed
-        if package.name not in required
+        if (package.manager, package.name) not in required
     )
 
 

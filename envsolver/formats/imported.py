@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from envsolver.model.origin import Origin
     from envsolver.spec.values import Complaint
 
-__all__ = ["Imported", "ImportedIndex", "Written", "direct_reference", "without_credentials"]
+__all__ = ["CONDA_TOOLS", "Imported", "ImportedIndex", "Written", "direct_reference", "without_credentials"]
+
+
+_PYTHON = re.compile(r"=?=?\s*(\d+\.\d+(?:\.\d+)?)(?:\.\*)?(?:(?:=|\s+)\S+)?")
+
+CONDA_TOOLS = frozenset({"pip", "setuptools", "wheel"})
+"""What conda puts into an environment so that pip can work there; a lock needs none of it unless something asks."""
 
 
 class Written(NamedTuple):
@@ -52,6 +58,9 @@ class Imported:
         constraints: PEP 508.
         conda: match specs of conda.
         channels: of conda, in the order of their priority.
+        platforms: as conda calls them, where the file says so.
+        cuda: version of the toolkit that the environment is for.
+        glibc: the lowest of the nodes.
         groups: name → requirements.
         live: entries for ``from``: what stays in its own file; group → entry, the base under the empty name.
         indexes: in the file's order.
@@ -66,6 +75,9 @@ class Imported:
     constraints: list[Written] = field(default_factory=list)
     conda: list[Written] = field(default_factory=list)
     channels: list[Written] = field(default_factory=list)
+    platforms: list[str] = field(default_factory=list)
+    cuda: Written | None = None
+    glibc: Written | None = None
     groups: dict[str, list[Written]] = field(default_factory=dict)
     live: dict[str, str] = field(default_factory=dict)
     indexes: list[ImportedIndex] = field(default_factory=list)
@@ -78,6 +90,14 @@ class Imported:
             listed = self.groups.setdefault(group, []) if group else self.requirements
             if written.text not in (item.text for item in listed):
                 listed.append(written)
+
+    def ask_for_python(self, written: Written) -> None:
+        """Take over what is asked of conda's interpreter: a version or series, or what its version has to be."""
+        pinned = _PYTHON.fullmatch(written.text)
+        if pinned:
+            self.python = replace_text(written, pinned[1])
+        elif written.text not in {"", "*"}:
+            self.requires_python = replace_text(written, written.text.replace(" ", ""))
 
     def require_of_conda(self, written: Written) -> None:
         """Add a match spec, or say what is wrong with it."""
@@ -111,7 +131,14 @@ class Imported:
 
     def add_index(self, index: ImportedIndex) -> None:
         """Add an index; credentials in its URL are left out, and that is noted."""
-        url, had = without_credentials(index.url)
+        try:
+            url, had = without_credentials(index.url)
+        except ValueError:
+            self.refuse("the URL of an index is none", index.origin)
+            return
+        if "\0" in url:
+            self.refuse(f"{url!r} names no index", index.origin)
+            return
         if "${" in url:
             self.refuse(
                 "a variable in the URL of an index cannot be filled in by a spec", index.origin, "write the URL out"
@@ -140,7 +167,11 @@ def replace_text(written: Written, text: str) -> Written:
 
 
 def without_credentials(url: str) -> tuple[str, bool]:
-    """Return a URL without user and password, and whether it had any."""
+    """Return a URL without user and password, and whether it had any.
+
+    Raises:
+        ValueError: it is no URL.
+    """
     if "://" not in url:
         return url, False
     parts = urlsplit(url)
@@ -156,7 +187,10 @@ def direct_reference(text: str) -> str | None:
     from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
 
     url, semicolon, marker = text.partition(" ;")
-    parts = urlsplit(url.strip())
+    try:
+        parts = urlsplit(url.strip())
+    except ValueError:
+        return None
     fields = [part for part in parts.fragment.split("&") if part]
     egg = next((part.removeprefix("egg=") for part in fields if part.startswith("egg=")), None)
     if egg is not None:

@@ -10,6 +10,7 @@ from envsolver.formats.foreign import (
     ForeignLock,
     ForeignLockError,
     ForeignPackage,
+    channels_in,
     load_yaml,
     mapping,
     rows,
@@ -56,7 +57,8 @@ def loads(text: str, path: str, target: Target) -> ForeignLock:
             f"{path}: its environment {_DEFAULT!r} has no packages for {target.platform}",
             hint="--platform chooses another one",
         )
-    return ForeignLock(kind="pixi", packages=tuple(found), roots=unrequired(found))
+    channels = channels_in(environment.get("channels"))
+    return ForeignLock(kind="pixi", packages=tuple(found), roots=unrequired(found), channels=channels)
 
 
 def platforms(data: Mapping[str, Any]) -> dict[str, str]:

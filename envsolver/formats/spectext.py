@@ -32,6 +32,8 @@ class NewSpec:
         comments: lines at the top, without ``#``.
         channels: of conda.
         conda: match specs.
+        cuda: version of the toolkit that the environment is for; None: not said.
+        glibc: the lowest of the nodes; None: not said.
         live: entries for ``from``: group → place, the base under the empty name.
     """
 
@@ -45,6 +47,8 @@ class NewSpec:
     constraints: Sequence[str]
     groups: Mapping[str, Sequence[str]]
     live: Mapping[str, str]
+    cuda: str | None = None
+    glibc: str | None = None
 
 
 def dumps(spec: NewSpec) -> str:
@@ -61,6 +65,10 @@ def _head(spec: NewSpec) -> Iterator[str]:
     yield from (f"# {line}" for line in spec.comments)
     yield f"python: {scalar(spec.python)}"
     yield f"platforms: [{', '.join(scalar(platform) for platform in spec.platforms)}]"
+    if spec.glibc is not None:
+        yield f"system: {{ glibc: {scalar(spec.glibc)} }}"
+    if spec.cuda is not None:
+        yield f"gpu: {{ cuda: {scalar(spec.cuda)} }}"
 
 
 def _indexes(indexes: Sequence[NewIndex]) -> Iterator[str]:

@@ -25,11 +25,10 @@ __all__ = ["import_"]
     "--platform",
     "platforms",
     multiple=True,
-    default=("linux-64",),
-    show_default=True,
     metavar="P",
-    help="Platform; may be given more than once.",
+    help="Platform; may be given more than once. By default what the file tells, else linux-64.",
 )
+@click.option("--cuda", metavar="V", help="CUDA version that it is for; by default what a lock tells.")
 @output_option("Write the spec there instead, - for standard output.")
 def import_(
     ui: Ui,
@@ -38,23 +37,27 @@ def import_(
     name: str | None,
     python: str | None,
     platforms: tuple[str, ...],
+    cuda: str | None,
     output: Path | None,
 ) -> None:
     """Make a spec from a file of another tool.
 
-    Reads requirements files of pip, pyproject.toml, and environment.yml of conda. Makes specs/NAME.yaml in the current
-    folder (or --project); overwrites no spec. What a spec has no word for is named; what must not get lost is an
-    error. Of a compiled requirements file only what its sources ask for is taken over. A pyproject.toml inside the
-    project is referred to, not copied.
+    Reads requirements files of pip, pyproject.toml, environment.yml of conda, and pixi.toml. Makes specs/NAME.yaml in
+    the current folder (or --project); overwrites no spec. What a spec has no word for is named; what must not get lost
+    is an error. Of a compiled requirements file only what its sources ask for is taken over. A pyproject.toml inside
+    the project is referred to, not copied. Of a lock (conda-lock.yml, pixi.lock, an @EXPLICIT list of conda) what
+    nothing else in it requires is asked for; `envsolver lock NAME --start FILE` then keeps its versions.
     """
     from envsolver.app.importing import ImportOptions, import_file, write_imported
 
-    options = ImportOptions(name=name, python=python, platforms=platforms)
+    options = ImportOptions(name=name, python=python, platforms=platforms, cuda=cuda)
     made = import_file(ui.common.project or Path.cwd(), file, options)
     if output is None:
         write_imported(made)
         if ui.json_wanted:
-            ui.json({"environment": made.name, "path": display_path(made.path), "notes": list(made.notes)})
+            start = display_path(made.start) if made.start else None
+            notes = list(made.notes)
+            ui.json({"environment": made.name, "path": display_path(made.path), "notes": notes, "start": start})
             return
         ui.wrote(made.path, changed=True)
     else:
@@ -62,4 +65,8 @@ def import_(
     for note in made.notes:
         ui.note(note)
     if output is None:
-        ui.hint(f"`envsolver lock {made.name}` resolves it")
+        if made.start is None:
+            ui.hint(f"`envsolver lock {made.name}` resolves it")
+        else:
+            command = f"envsolver lock {made.name} --start {display_path(made.start)}"
+            ui.hint(f"`{command}` resolves it, from the versions of that lock on")
