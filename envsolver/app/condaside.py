@@ -25,6 +25,7 @@ __all__ = [
     "conda_python",
     "conda_requirements",
     "kept_records",
+    "likely_python",
     "locked_python",
     "preferring_shims",
     "virtual_packages",
@@ -108,6 +109,26 @@ def locked_python(spec: Spec, keep: Lock | None) -> str | None:
     if spec.conda is None or keep is None or not keep.conda(keep.targets[0].name):
         return None
     return keep.python if f"{keep.python}.".startswith(f"{spec.python}.") else None
+
+
+async def likely_python(needs: CondaNeeds) -> str | None:
+    """Return the newest release of conda's interpreter that a spec admits, as a guess for the markers of a first lock.
+
+    Where another one is chosen all has to be solved again.
+
+    Raises:
+        NetworkError: a channel did not answer, or with something that is no repodata.
+    """
+    from rattler import MatchSpec
+
+    spec, as_of = MatchSpec(needs.python.text), needs.as_of
+    versions = [
+        record.version
+        for records in await needs.records.load(["python"])
+        for record in records
+        if spec.matches(record) and (as_of is None or record.timestamp is None or record.timestamp.timestamp() < as_of)
+    ]
+    return str(max(versions)) if versions else None
 
 
 def channel_indexes(spec: Spec) -> tuple[IndexSpec, ...]:

@@ -14,6 +14,7 @@ from envsolver.app.condaside import (
     conda_needs,
     conda_python,
     kept_records,
+    likely_python,
     locked_python,
     preferring_shims,
 )
@@ -168,7 +169,22 @@ async def resolve_environment(
 
     async def solve(fork: _Fork, first: Resolution | None, python: str | None = None) -> Resolution:
         python = python or (first.target.python if first else None)
+        conda = conda_needs(
+            spec,
+            fork.target,
+            session,
+            python=python,
+            as_of=_as_of(spec),
+            keep=frozenset().union(
+                *(
+                    kept_records(lock, moving, fork.target.platform)
+                    for lock in (keep, *(base.lock for base in knowledge.bases))
+                )
+            ),
+        )
         release = python or frozen_python(knowledge.bases, spec) or locked_python(spec, keep)
+        if conda is not None and release is None:
+            release = await likely_python(conda)
         problem = Problem(
             target=replace(fork.target, python=release) if release else fork.target,
             requirements=_requirements(spec, fork.choice),
@@ -190,19 +206,7 @@ async def resolve_environment(
             titles=knowledge.titles,
             gpu=_gpu(spec),
             lowest=lowest,
-            conda=conda_needs(
-                spec,
-                fork.target,
-                session,
-                python=python,
-                as_of=_as_of(spec),
-                keep=frozenset().union(
-                    *(
-                        kept_records(lock, moving, fork.target.platform)
-                        for lock in (keep, *(base.lock for base in knowledge.bases))
-                    )
-                ),
-            ),
+            conda=conda,
         )
         source = sources[fork.target.platform]
         with stopwatch.stage("solve"):

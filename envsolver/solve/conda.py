@@ -26,7 +26,7 @@ from envsolver.solve.sat import own_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from rattler import RepoDataRecord, Subdir
+    from rattler import RepoDataRecord
     from rattler.platform import SubdirLiteral
 
     from envsolver.model.candidate import Name
@@ -136,20 +136,11 @@ def _is_shim(version: str) -> bool:
 
 @dataclass(slots=True)
 class _Channel:
-    """The records of one channel, as rattler asks for them (its ``RepoDataSource`` protocol)."""
+    """The records of one channel."""
 
     by_name: dict[tuple[str, str], list[RepoDataRecord]] = field(default_factory=dict)
     hidden: set[str] = field(default_factory=set)
     """Packages that come from another channel: from an earlier one that has them, or from that which the spec names."""
-
-    async def fetch_package_records(self, platform: Subdir, name: PackageName) -> list[RepoDataRecord]:
-        """Serve the records of one package."""
-        package = name.normalized
-        return [] if package in self.hidden else self.by_name.get((str(platform), package), [])
-
-    def package_names(self, platform: Subdir) -> list[str]:
-        """Name all packages."""
-        return sorted({name for subdir, name in self.by_name if subdir == str(platform)})
 
 
 class CondaWorld:
@@ -159,6 +150,7 @@ class CondaWorld:
         self.needs = needs
         self.strict = needs.spec.strict
         self.channels: list[_Channel] = []
+        self._served: dict[str, list[RepoDataRecord]] = {}
         self.left_out: dict[str, str] = {}
         """File name → why the record cannot be used, for those that a user should hear of."""
         self.shims: dict[tuple[Name, str], Shim] = {}
@@ -224,12 +216,13 @@ class CondaWorld:
             for record in records:
                 if self._take_in(number, record):
                     required |= {self._named(text) or "" for text in record.depends}
+        self._served.clear()
         before: set[str] = set()
         for channel, spec in zip(self.channels, self.needs.spec.channels, strict=False):
             there = {name for _, name in channel.by_name}
             channel.hidden = {name for name, urls in self._bound.items() if urls != {spec.url}}
             if self.strict:
-                # rattler judges by the records that it gets; those that nothing could choose are not among them.
+                # By the records that can be used: what an earlier channel has for others alone hides nothing.
                 channel.hidden |= (there & before) - self._bound.keys()
             before |= there
         return {name for name in required if name and not name.startswith("__")}
@@ -240,7 +233,7 @@ class CondaWorld:
         await self.load(packages)
         found: dict[str, tuple[Shim, int | None]] = {}
         for number, package in enumerate(packages):
-            records = list(self.records_of(package))
+            records = self.records_of(package)
             if not any(text.split(" ", 1)[0] == "python" for one in records for text in one.depends):
                 # Without Python in any build it is another thing of the same name.
                 continue
@@ -280,8 +273,9 @@ class CondaWorld:
         Args:
             concerned: returns the projects of which rules say something beside a project.
         """
-        names = {name for channel in self.channels for _, name in channel.by_name}
-        held = {project for name in names if (project := project_of(name, self.needs.spec.names)) is not None}
+        held = {
+            project for name in self.package_names() if (project := project_of(name, self.needs.spec.names)) is not None
+        }
         wanted: set[Name] = set()
         for project in held:
             if others := list(concerned(project)):
@@ -316,12 +310,21 @@ class CondaWorld:
         """Say whether a package is one of our own records, not of conda."""
         return name.startswith(own_name(""))
 
-    def records_of(self, name: str) -> Iterable[RepoDataRecord]:
-        """Yield the usable records of a package, those that the priority of channels rules out left aside."""
-        for channel in self.channels:
-            if name not in channel.hidden:
-                for subdir in self.subdirs:
-                    yield from channel.by_name.get((subdir, name), ())
+    def records_of(self, name: str) -> list[RepoDataRecord]:
+        """Return the usable records of a package, those that the priority of channels rules out left aside."""
+        if name not in self._served:
+            self._served[name] = [
+                record
+                for channel in self.channels
+                if name not in channel.hidden
+                for subdir in self.subdirs
+                for record in channel.by_name.get((subdir, name), ())
+            ]
+        return self._served[name]
+
+    def package_names(self) -> set[str]:
+        """Return the packages of which records are loaded."""
+        return {name for channel in self.channels for _, name in channel.by_name}
 
     def _named(self, spec: str) -> str | None:
         """Return the package that a match spec of a record names, None if it is no match spec."""

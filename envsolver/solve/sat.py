@@ -132,16 +132,16 @@ class Sat:
         return answer
 
     async def _solve(self, wanted: list[MatchSpec]) -> list[RepoDataRecord]:
-        if self._conda is None:
-            return await solve([self], wanted, gateway=_gateway(), platforms=[_SUBDIR], virtual_packages=[])
+        # One source and one subdir, whatever the channels are: rattler asks each source for each subdir of each package
+        # anew, and to answer takes longer than to solve. Which channel a package comes from is settled already.
         return await solve(
-            [*self._conda.channels, self],
+            [self],
             wanted,
             gateway=_gateway(),
-            platforms=list(self._conda.subdirs),
-            virtual_packages=self._conda.virtual_packages(),
-            locked_packages=self._conda.locked(),
-            channel_priority=ChannelPriority.Strict if self._conda.strict else ChannelPriority.Disabled,
+            platforms=[_SUBDIR],
+            virtual_packages=self._conda.virtual_packages() if self._conda else [],
+            locked_packages=self._conda.locked() if self._conda else None,
+            channel_priority=ChannelPriority.Disabled,
         )
 
     def _record(self, name: str, rank: int, needs: Needs) -> RepoDataRecord:
@@ -154,11 +154,19 @@ class Sat:
 
     async def fetch_package_records(self, platform: Subdir, name: PackageName) -> list[RepoDataRecord]:
         """Serve records to rattler (its ``RepoDataSource`` protocol)."""
-        return self._records.get(name.normalized, []) if str(platform) == _SUBDIR else []
+        if str(platform) != _SUBDIR:
+            return []
+        asked = name.normalized
+        own = self._records.get(asked)
+        if own is None and self._conda is not None:
+            return self._conda.records_of(asked)
+        return own or []
 
     def package_names(self, platform: Subdir) -> list[str]:
         """Name all packages to rattler (its ``RepoDataSource`` protocol)."""
-        return sorted(self._records) if str(platform) == _SUBDIR else []
+        if str(platform) != _SUBDIR:
+            return []
+        return sorted({*self._records, *(self._conda.package_names() if self._conda else ())})
 
 
 @lru_cache(maxsize=1)
