@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from envsolver.app.project import Environment, Project
     from envsolver.build.compare import Difference
-    from envsolver.build.manifest import Manifest
+    from envsolver.build.manifest import Entry, Manifest
     from envsolver.lock.model import Lock, LockedTarget, Pin
     from envsolver.model.ports import Progress
 
@@ -50,7 +50,7 @@ class Verified:
         tree: digest of what is there.
         recorded: digest that the lock records for it, or None.
         wanted: digest of what should be there.
-        files: how many were read.
+        entries: what is there.
         moved: packages that the lock has otherwise.
         differences: files that are not as they should be.
         notes: for the user.
@@ -60,10 +60,15 @@ class Verified:
     tree: str
     recorded: str | None
     wanted: str
-    files: int
+    entries: tuple[Entry, ...]
     moved: tuple[Moved, ...]
     differences: tuple[Difference, ...]
     notes: tuple[str, ...]
+
+    @property
+    def files(self) -> int:
+        """How many were read."""
+        return len(self.entries)
 
     @property
     def sound(self) -> bool:
@@ -120,7 +125,7 @@ def verify(
         tree=tree_digest(found),
         recorded=recorded,
         wanted=expected.digest,
-        files=len(found),
+        entries=found,
         moved=moved,
         differences=compare(prefix, found, expected),
         notes=notes,
