@@ -39,6 +39,7 @@ COMMANDS: dict[str, Entry] = {
     "gpu": Entry("Use", "gpu", "gpu", "Check environments on GPU nodes."),
     "wheel": Entry("Use", "wheel", "wheel", "Build wheels of what is locked as source."),
     "bundle": Entry("Use", "bundle", "bundle", "Collect all files that an environment is built of."),
+    "pack": Entry("Use", "pack", "pack", "Pack an environment into a reproducible archive."),
     "export": Entry("Use", "export", "export", "Write a lock in the format of another tool."),
     "ci": Entry("Use", "ci", "ci", "Write a pipeline that checks, builds and tries the environments."),
     "schema": Entry("Use", "schema", "schema", "Write the JSON Schema of a spec file."),
