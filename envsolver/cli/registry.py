@@ -31,6 +31,7 @@ COMMANDS: dict[str, Entry] = {
     "show": Entry("Look", "inspect", "show", "Show all that is known of one environment."),
     "tree": Entry("Look", "graph", "tree", "Show the packages of a lock as a tree."),
     "graph": Entry("Look", "drawing", "graph", "Draw the packages of a lock and what they require."),
+    "report": Entry("Look", "report", "report", "Write all that is known of a lock as one HTML page."),
     "why": Entry("Look", "graph", "why", "Explain why a package is locked, and at this version."),
     "explain": Entry("Look", "explain", "explain_command", "Explain a code of `check`, or a rule."),
     "build": Entry("Use", "build", "build", "Build the environment of a lock."),
