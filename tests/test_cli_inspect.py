@@ -158,6 +158,9 @@ def test_show_as_json(cli: CommandLine) -> None:
         "origin": {"path": "specs/_base.yaml", "line": 9},
         "group": "",
         "reason": None,
+        "base": None,
+        "until": None,
+        "advisory": None,
     }
     assert document["lock"] == {
         "path": "locks/first.lock.toml",

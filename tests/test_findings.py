@@ -76,7 +76,7 @@ def test_codes_about_locks_have_their_examples_elsewhere() -> None:
         assert codes()[name].near.text
         assert any(
             name in (tests / f"{module}.py").read_text("utf-8")
-            for module in ("test_cli_check", "test_newer", "test_bases")
+            for module in ("test_cli_check", "test_newer", "test_bases", "test_status")
         )
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envsolver import __version__
+from envsolver.app.exceptions import exceptions
 from envsolver.app.stamps import SPECS, stamped_files
 from envsolver.knowledge.version import knowledge_version
 from envsolver.sources.cache import Cache, default_cache_root
@@ -25,17 +27,19 @@ if TYPE_CHECKING:
 
 __all__ = ["Seen", "recall"]
 
-_BUCKET = "findings-1"
+_BUCKET = "findings-2"
 
 
 class Seen:
     """The files of an environment as they were before it was judged."""
 
-    def __init__(self, project: Project, environment: Environment, spec: Spec) -> None:
+    def __init__(self, project: Project, environment: Environment, spec: Spec, today: str) -> None:
         self._project = project
         self._environment = environment
         self._files = _files(project, environment, spec)
         self._content = stamped_files(project.root, self._files)
+        # An exception whose day comes is a finding, though no file changes.
+        self._until = min((one.until for one in exceptions(spec) if one.until > today), default=None)
 
     def keep(self, findings: Sequence[Finding], packages: int) -> None:
         """Remember what was found about an up-to-date lock, if nothing has changed since its files were read."""
@@ -51,6 +55,7 @@ class Seen:
             "by": _judge(),
             "files": self._content,
             "packages": packages,
+            "until": self._until,
             "findings": [as_data(finding) for finding in findings],
         }
         _cache().put(_BUCKET, _key(self._project, self._environment), json.dumps(entry).encode())
@@ -67,6 +72,8 @@ def recall(project: Project, environment: Environment) -> tuple[tuple[Finding, .
         entry = json.loads(data)
         files = [line.split(" ", 1)[1] for line in entry["files"].splitlines()]
         if entry["by"] != _judge() or stamped_files(project.root, files) != entry["files"]:
+            return None
+        if entry["until"] is not None and entry["until"] <= datetime.now(UTC).date().isoformat():
             return None
         return tuple(from_data(one, environment.name) for one in entry["findings"]), entry["packages"]
     except (ValueError, KeyError, TypeError, IndexError):  # of another layout

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from envsolver.app.checked import Seen, recall
 from envsolver.app.condaside import conda_requirements
+from envsolver.app.exceptions import exceptions
 from envsolver.app.project import Environment, Project
 from envsolver.app.stamps import SPECS, environment_files, nearest_project
 from envsolver.findings.model import Finding
@@ -184,7 +186,8 @@ def _judge(project: Project, environment: Environment, reader: ListReader | None
     except SpecError:
         project.spec(environment)  # raises with the problems of the requirements as well
         raise
-    seen = Seen(project, environment, spec)
+    today = datetime.now(UTC).date().isoformat()
+    seen = Seen(project, environment, spec, today)
     state = state_beside(project, environment, spec)
     if state.solve:
         spec = project.spec(environment)  # of an unchanged lock the requirements were parsed when it was made
@@ -198,7 +201,7 @@ def _judge(project: Project, environment: Environment, reader: ListReader | None
     read = cached_lists(subjects) if reader is None else reader(subjects, spec)
     judged = judge([read.into(one) for one in subjects], book, knowledge=knowledge_version())
     packages = sum(len(subject.parts) for subject in subjects)
-    judged = ordered((*judged, *_moved_bases(environment, state)))
+    judged = ordered((*judged, *_moved_bases(environment, state), *_expired(environment, spec, today)))
     if state.reasons:
         frozen = {why for base, why in state.moved if base.frozen}
         others = [reason for reason in state.reasons if reason not in frozen]
@@ -260,6 +263,24 @@ def _about_lock(project: Project, environment: Environment, code: str, reasons: 
         place=Origin(project.relative(environment.path), 1),
         hint=f"run `envsolver lock {environment.name}`",
     )
+
+
+def _expired(environment: Environment, spec: Spec, today: str) -> Iterator[Finding]:
+    """Yield overrides and ignored rules that were to be looked at again by now."""
+    for one in exceptions(spec):
+        if one.until > today:
+            continue
+        there_for = f", which is there for {one.advisory}" if one.advisory is not None else ""
+        yield Finding(
+            code="LCK004",
+            severity="warning",
+            message=f"the {one.what}{there_for} was to be looked at again on {one.until}"
+            + (f": {' '.join(one.reason.split())}" if one.reason else ""),
+            environment=environment.name,
+            packages=(),
+            place=one.origin,
+            hint="take it out if `envsolver lock` does without, else write another `until`",
+        )
 
 
 def _moved_bases(environment: Environment, state: LockState) -> Iterator[Finding]:

@@ -3,43 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from envsolver.app.freshness import lock_state
 from envsolver.app.lockfile import read_lock
 from envsolver.app.locking import package_counts
-from envsolver.app.project import Environment, projects
-from envsolver.model.errors import EnvsolverError, FileError, LockError, Problem, SpecError
+from envsolver.app.overview import EnvironmentRow, Freshness, environments, standing
+from envsolver.app.project import projects
+from envsolver.model.errors import LockError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from envsolver.app.project import Project
-    from envsolver.model.spec import Spec, SpecHead
+    from envsolver.app.project import Environment, Project
+    from envsolver.model.spec import Spec
 
 __all__ = ["EnvironmentRow", "Freshness", "Listing", "Summary", "environments", "listing", "summary"]
-
-Freshness = Literal["current", "stale", "missing", "unreadable"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnvironmentRow:
-    """One environment in a list.
-
-    Attributes:
-        spec: None if it cannot be used; ``problems`` then say why.
-        lock: how the lock stands to the spec; None where there is no usable spec.
-    """
-
-    head: SpecHead
-    spec: Spec | None
-    problems: tuple[Problem, ...]
-    lock: Freshness | None
-
-    @property
-    def hidden(self) -> bool:
-        """Whether lists leave it out unless they are asked for all."""
-        return self.head.status in {"deprecated", "removed"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,25 +73,6 @@ def listing(folder: Path | None) -> Listing:
     )
 
 
-def environments(project: Project) -> tuple[EnvironmentRow, ...]:
-    """Return a row for each environment, sorted by name; one that cannot be used is a row with problems, no error."""
-    rows = []
-    for head in project.heads():
-        environment = Environment(name=head.name, path=project.root / head.path)
-        try:
-            spec = project.spec(environment)
-        except SpecError as error:
-            rows.append(EnvironmentRow(head=head, spec=None, problems=error.problems, lock=None))
-        except FileError as error:
-            problems = head.problems or (Problem(str(error), None, error.hint),)
-            rows.append(EnvironmentRow(head=head, spec=None, problems=problems, lock=None))
-        else:
-            freshness, _ = _freshness(project, environment)
-            # A head knows what single files do not: that another spec has the same name or alias.
-            rows.append(EnvironmentRow(head=head, spec=spec, problems=head.problems, lock=freshness))
-    return tuple(rows)
-
-
 def summary(project: Project, environment: Environment) -> Summary:
     """Return all that is known of one environment.
 
@@ -121,7 +80,7 @@ def summary(project: Project, environment: Environment) -> Summary:
         SpecError: its spec cannot be used.
     """
     spec = project.spec(environment)
-    freshness, reasons = _freshness(project, environment)
+    freshness, reasons = standing(project, environment)
     counts: tuple[tuple[str, int], ...] = ()
     if freshness in {"current", "stale"}:
         try:
@@ -136,13 +95,3 @@ def summary(project: Project, environment: Environment) -> Summary:
         lock_path=project.relative(project.lock_path(environment.name)),
         counts=counts,
     )
-
-
-def _freshness(project: Project, environment: Environment) -> tuple[Freshness, tuple[str, ...]]:
-    try:
-        state = lock_state(project, environment)
-    except EnvsolverError as error:
-        return "unreadable", (str(error),)
-    if state.text is None:
-        return "missing", ()
-    return ("stale", state.reasons) if state.reasons else ("current", ())

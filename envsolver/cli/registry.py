@@ -28,6 +28,8 @@ COMMANDS: dict[str, Entry] = {
     "update": Entry("Lock", "update", "update", "Take the newest versions that the specs allow."),
     "diff": Entry("Lock", "diff", "diff", "Show what changed between two states of a lock."),
     "list": Entry("Look", "inspect", "list_", "List the environments of the project."),
+    "status": Entry("Look", "status", "status", "Show how the environments age, and what is due."),
+    "table": Entry("Look", "table", "table", "Show which environment has which PyTorch, Python and GPU."),
     "show": Entry("Look", "inspect", "show", "Show all that is known of one environment."),
     "tree": Entry("Look", "graph", "tree", "Show the packages of a lock as a tree."),
     "graph": Entry("Look", "drawing", "graph", "Draw the packages of a lock and what they require."),

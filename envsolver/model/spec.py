@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from envsolver.model.errors import Problem
     from envsolver.model.origin import Origin
     from envsolver.model.target import Target
@@ -28,7 +30,9 @@ __all__ = [
     "Spec",
     "SpecHead",
     "SpecRequirement",
+    "SupportDates",
     "SystemSpec",
+    "status_on",
 ]
 
 BASE_GROUP = ""
@@ -51,6 +55,10 @@ class SpecRequirement:
     """Why it stands there, where the spec says so (constraints and overrides usually do)."""
     base: str | None = None
     """Name of the environment whose lock fixes it, where no spec says it."""
+    until: str | None = None
+    """Of an override: the day (``2027-03-01``) from which on it is to be looked at again."""
+    advisory: str | None = None
+    """Of an override: the advisory (``CVE-2024-5480``) that it is there for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,13 +107,17 @@ class CondaSpec:
         strict: whether a package comes from the first channel that has it, whatever versions others have.
         prefer: canonical project name (``*`` for all others) → who provides it where both could.
         names: package of conda → the project that it provides, empty for none; beside what envsolver knows.
+        mapping: where a public mapping of such names is: a path beside the spec that names it, or a URL.
+        mapping_origin: where that is written.
     """
 
     requirements: tuple[SpecRequirement, ...]
     channels: tuple[ChannelSpec, ...]
     strict: bool = True
     prefer: dict[str, Literal["conda", "pip"]] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    mapping: str | None = None
+    mapping_origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,12 +209,34 @@ class IgnoredRule:
     Attributes:
         id: of the rule; whether there is one is not known here.
         until: the day (``2027-03-01``) from which on the exception is to be looked at again, or None.
+        advisory: that it is ignored for, or None.
     """
 
     id: str
     reason: str
     origin: Origin
     until: str | None = None
+    advisory: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupportDates:
+    """The days (``2027-03-01``) from which on an environment is supported, deprecated, removed; None: not said."""
+
+    supported: str | None = None
+    deprecated: str | None = None
+    removed: str | None = None
+
+
+def status_on(status: Status, support: SupportDates | None, day: str) -> Status:
+    """Return what an environment is on a day: what its spec says, unless a date that has passed says more."""
+    if support is None or status == "removed":
+        return status
+    if support.removed is not None and support.removed <= day:
+        return "removed"
+    if status == "deprecated" or (support.deprecated is not None and support.deprecated <= day):
+        return "deprecated"
+    return "preview" if support.supported is not None and day < support.supported else status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,6 +319,7 @@ class Spec:
     title: str | None = None
     description: str | None = None
     status: Status = "supported"
+    support: SupportDates | None = None
     systems: tuple[SystemSpec, ...] = ()
     """Those of single platforms first, complete; the one for all others last. See :meth:`system_for`."""
     gpu: GpuSpec | None = None

@@ -22,6 +22,7 @@ from envsolver.model.spec import (
     Note,
     Spec,
     SpecRequirement,
+    SupportDates,
     SystemSpec,
 )
 from envsolver.spec import fields, subfields
@@ -70,6 +71,7 @@ def build_spec(part: Part, name: str, files: Sequence[str], problems: list[Probl
         title=_text(part, fields.TITLE),
         description=_text(part, fields.DESCRIPTION),
         status=cast("Status", _text(part, fields.STATUS) or "supported"),
+        support=_support(part, problems),
         systems=tuple(_systems(part)),
         gpu=_gpu(part, problems),
         indexes=tuple(_indexes(part, problems)),
@@ -144,6 +146,23 @@ def _notes(part: Part) -> Iterator[Note]:
         )
 
 
+def _support(part: Part, problems: list[Problem]) -> SupportDates | None:
+    support = part.get(fields.SUPPORT)
+    if support is None:
+        return None
+    dates = SupportDates(
+        supported=_text(support, subfields.SUPPORTED),
+        deprecated=_text(support, subfields.DEPRECATED),
+        removed=_text(support, subfields.REMOVED),
+    )
+    given = [day for day in (dates.supported, dates.deprecated, dates.removed) if day is not None]
+    if given != sorted(given):
+        problems.append(
+            Problem("support: supported, deprecated and removed come in this order", support.origin, "swap the dates")
+        )
+    return dates
+
+
 # Requirements and groups
 
 
@@ -153,6 +172,8 @@ def _requirement(item: Part, group: str = BASE_GROUP) -> SpecRequirement:
         origin=item.origin,
         group=group,
         reason=_text(item, subfields.REASON),
+        until=_text(item, subfields.UNTIL_LOOKED_AT),
+        advisory=_text(item, subfields.ADVISORY),
     )
 
 
@@ -232,7 +253,7 @@ def _conda(part: Part, problems: list[Problem]) -> CondaSpec | None:
                 "for example 'channels: [conda-forge]'",
             )
         )
-    prefer, names = part.get(fields.PREFER), part.get(fields.CONDA_NAMES)
+    prefer, names, mapping = part.get(fields.PREFER), part.get(fields.CONDA_NAMES), part.get(fields.CONDA_MAPPING)
     preferred = prefer.value if prefer else {}
     known = {item.value for item in channels}
     for requirement in requirements:
@@ -253,6 +274,8 @@ def _conda(part: Part, problems: list[Problem]) -> CondaSpec | None:
             name: "" if project.value == "none" else normalize_name(project.value)
             for name, project in (names.value if names else {}).items()
         },
+        mapping=mapping.value if mapping else None,
+        mapping_origin=mapping.origin if mapping else None,
     )
 
 
@@ -291,6 +314,7 @@ def _ignored_rules(part: Part, problems: list[Problem]) -> Iterator[IgnoredRule]
             reason=_text(item, subfields.RULE_REASON) or "",
             origin=item.origin,
             until=_text(item, subfields.UNTIL),
+            advisory=_text(item, subfields.ADVISORY),
         )
 
 

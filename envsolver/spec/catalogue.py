@@ -14,13 +14,22 @@ from envsolver.spec.load import SUFFIXES, display_path, extended, is_base, read_
 from envsolver.spec.values import Part, Reading, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from envsolver.model.spec import Status
     from envsolver.spec.kinds import Field
     from envsolver.spec.values import Located
 
-__all__ = ["SPECS_FOLDER", "environment_names", "find_project", "find_spec", "spec_heads"]
+__all__ = [
+    "SPECS_FOLDER",
+    "environment_names",
+    "find_project",
+    "find_spec",
+    "spec_files",
+    "spec_head",
+    "spec_heads",
+    "with_clashes",
+]
 
 SPECS_FOLDER = "specs"
 
@@ -43,13 +52,12 @@ def find_project(start: Path) -> Path:
 
 def environment_names(project: Path) -> tuple[str, ...]:
     """Return the names of all environments, sorted, without opening a file (an environment is called as its file)."""
-    return tuple(sorted({path.stem for path in _spec_files(project)}))
+    return tuple(sorted({path.stem for path in spec_files(project)}))
 
 
 def spec_heads(project: Path) -> tuple[SpecHead, ...]:
     """Return what lists show of each environment, sorted by name. One bad file does not hide the others."""
-    heads = [_head(path, project) for path in _spec_files(project)]
-    return tuple(_with_clashes(heads))
+    return with_clashes([spec_head(path, project) for path in spec_files(project)])
 
 
 def find_spec(project: Path, reference: str) -> Path:
@@ -66,7 +74,7 @@ def find_spec(project: Path, reference: str) -> Path:
     """
     if "/" in reference or "\\" in reference or reference.endswith(SUFFIXES):
         reference = _by_path(project, reference)
-    by_name = [path for path in _spec_files(project) if path.stem == reference]
+    by_name = [path for path in spec_files(project) if path.stem == reference]
     if by_name:
         if len(by_name) > 1:
             raise SpecError([_two_files(by_name[0], by_name[1], project)])
@@ -88,7 +96,7 @@ def _by_path(project: Path, reference: str) -> str:
     path = Path(reference)
     if not path.is_file():
         near = nearest(path.stem, environment_names(project))
-        meant = did_you_mean([f"{SPECS_FOLDER}/{spec.name}" for spec in _spec_files(project) if spec.stem in near])
+        meant = did_you_mean([f"{SPECS_FOLDER}/{spec.name}" for spec in spec_files(project) if spec.stem in near])
         there = meant or "`envsolver list` shows the environments"
         raise UnknownEnvironmentError(reference, hint=f"there is no such file; {there}")
     folder = (project / SPECS_FOLDER).resolve()
@@ -119,7 +127,8 @@ def _unknown_hint(project: Path, reference: str, heads: Iterable[SpecHead]) -> s
     return f"environments: {', '.join(names)}" if names else f"there are no specs in {SPECS_FOLDER}/"
 
 
-def _spec_files(project: Path) -> list[Path]:
+def spec_files(project: Path) -> list[Path]:
+    """Return the files of the environments of a project, sorted."""
     folder = project / SPECS_FOLDER
     if not folder.is_dir():
         return []
@@ -127,7 +136,8 @@ def _spec_files(project: Path) -> list[Path]:
     return sorted(path for path in files if not is_base(path) and path.is_file())
 
 
-def _head(path: Path, project: Path) -> SpecHead:
+def spec_head(path: Path, project: Path) -> SpecHead:
+    """Return what lists show of one spec file."""
     shown = display_path(path, project)
     reading = Reading(shown, [], validate=False)
     try:
@@ -158,7 +168,7 @@ def _names(part: Part, known: Field[Located[tuple[Located[str], ...]]]) -> tuple
     return tuple(item.value for item in listed.value) if listed else ()
 
 
-def _with_clashes(heads: list[SpecHead]) -> list[SpecHead]:
+def with_clashes(heads: Sequence[SpecHead]) -> tuple[SpecHead, ...]:
     """Add a problem to each spec that claims a name which an earlier one has."""
     owners: dict[str, SpecHead] = {}
     for head in heads:
@@ -173,7 +183,7 @@ def _with_clashes(heads: list[SpecHead]) -> list[SpecHead]:
             if owner is not head:
                 clashes.append(Problem(f"the alias {alias!r} belongs to {owner.path} already", Origin(head.path)))
         checked.append(_with_problems(head, clashes))
-    return checked
+    return tuple(checked)
 
 
 def _with_problems(head: SpecHead, problems: list[Problem]) -> SpecHead:

@@ -61,6 +61,14 @@ STATUS: Field[Located[str]] = Field(
     "`supported` (also when left out), `preview`, `deprecated` or `removed`.",
     merge=Merge.OWN,
 )
+SUPPORT: Field[Part] = Field(
+    "support",
+    Record((subfields.SUPPORTED, subfields.DEPRECATED, subfields.REMOVED), "a mapping with dates"),
+    "From when on the environment is supported, deprecated and removed. `envsolver status` shows the dates and says"
+    " when `status` is behind them.",
+    merge=Merge.OWN,
+    example="{deprecated: 2027-03-01}",
+)
 PYTHON: Field[Located[str]] = Field(
     "python",
     Text("a Python version", check=checks.python_version, numeric=True, pattern=words.PYTHON_PATTERN),
@@ -170,6 +178,14 @@ CONDA_NAMES: Field[Located[dict[str, Located[str]]]] = Field(
     merge=Merge.DEEP,
     example="{pytorch-nightly-gpu: torch}",
 )
+CONDA_MAPPING: Field[Located[str]] = Field(
+    "conda-mapping",
+    words.line("a path or URL", check=conda.mapping),
+    "A public mapping of names, for what envsolver itself does not know: of parselmouth (package → projects) or of"
+    " grayskull (project → `conda_name`), JSON or YAML, as a path beside the spec or a URL. `conda-names` goes before"
+    " it.",
+    example="names/conda-forge.json",
+)
 FROM: Field[Located[tuple[Located[str], ...]]] = Field(
     "from", subfields.PROJECTS, subfields.FROM_DOC, merge=Merge.INTO_PIP, example="pyproject.toml[train]"
 )
@@ -181,8 +197,8 @@ CONSTRAINTS: Field[Located[tuple[Part, ...]]] = Field(
 )
 OVERRIDES: Field[Located[tuple[Part, ...]]] = Field(
     "overrides",
-    subfields.requirements(subfields.REQUIREMENT, "a list of overrides"),
-    "Take the place of what packages (not the spec) require of a project.",
+    subfields.requirements(subfields.REQUIREMENT, "a list of overrides", subfields.UNTIL_LOOKED_AT, subfields.ADVISORY),
+    "Take the place of what packages (not the spec) require of a project; with a `reason`, and `until` when.",
     merge=Merge.ADD,
 )
 GROUPS: Field[Located[dict[str, Part]]] = Field(
@@ -305,6 +321,7 @@ SPEC = Record(
         TITLE,
         DESCRIPTION,
         STATUS,
+        SUPPORT,
         PYTHON,
         PLATFORMS,
         SYSTEM,
@@ -316,6 +333,7 @@ SPEC = Record(
         CHANNEL_PRIORITY,
         PREFER,
         CONDA_NAMES,
+        CONDA_MAPPING,
         FROM,
         CONSTRAINTS,
         OVERRIDES,

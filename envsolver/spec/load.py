@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from envsolver.model.errors import FileError, Problem, SpecError
 from envsolver.model.origin import Origin
@@ -22,12 +22,15 @@ if TYPE_CHECKING:
     from envsolver.model.spec import Spec
     from envsolver.spec.live import LiveProject
 
-__all__ = ["SUFFIXES", "display_path", "extended", "is_base", "load_spec", "read_spec_file", "redacted"]
+__all__ = ["SUFFIXES", "Parsed", "display_path", "extended", "is_base", "load_spec", "read_spec_file", "redacted"]
 
 SUFFIXES = (".yaml", ".yml")
 
+Parsed: TypeAlias = "dict[Path, Part]"
+"""What stands in spec files, by their paths without links: of files without problems only."""
 
-def load_spec(path: Path, project: Path, *, validate: bool = True) -> Spec:
+
+def load_spec(path: Path, project: Path, *, validate: bool = True, parsed: Parsed | None = None) -> Spec:
     """Read a spec, with everything that it extends.
 
     Args:
@@ -35,12 +38,13 @@ def load_spec(path: Path, project: Path, *, validate: bool = True) -> Spec:
         project: the folder that holds ``specs/``; messages name files relative to it.
         validate: check the requirements too (PEP 508). Without it the result is the same, but an invalid requirement
             passes: for asking cheaply whether anything has changed since a lock that was made from a valid spec.
+        parsed: files that were read a moment ago, without validation; receives those that are read now.
 
     Raises:
         SpecError: something is wrong with the spec, a base, or a project that ``from`` names; all of it at once.
         FileError: the file cannot be read.
     """
-    loader = _Loader(project, validate=validate)
+    loader = _Loader(project, validate=validate, parsed=parsed)
     spec = loader.load(path)
     problems = loader.problems
     if validate and not problems:
@@ -113,8 +117,9 @@ class _Step:
 class _Loader:
     """Reads each file once, however many specs of the family extend it."""
 
-    def __init__(self, project: Path, *, validate: bool) -> None:
+    def __init__(self, project: Path, *, validate: bool, parsed: Parsed | None) -> None:
         self.problems: list[Problem] = []
+        self._parsed = {} if parsed is None or validate else parsed
         self._project = project
         self._validate = validate
         self._merged: dict[Path, Part | None] = {}
@@ -170,10 +175,12 @@ class _Loader:
         if key in self._merged:
             return self._merged[key]
         reading = Reading(display_path(path, self._project), self.problems, self._validate)
-        part = read_spec_file(path, reading)
+        part = self._parsed.get(key) or read_spec_file(path, reading)
         if part is None:
             self._complete = False
         else:
+            if not self.problems:
+                self._parsed[key] = part
             from envsolver.spec.merge import merge
 
             part = self._with_live_projects(part, reading)

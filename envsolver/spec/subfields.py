@@ -36,9 +36,22 @@ CONSTRAINT: Field[Located[str]] = Field(
 REASON: Field[Located[str]] = Field("reason", words.PROSE, "Why it stands there. Shown by `why` and `show`.")
 
 
-def requirements(item: Field[Located[str]], expected: str) -> ListOf[Part]:
-    """Return the kind of a list whose items are texts, or mappings with a reason beside the text."""
-    return ListOf(Record((item, REASON), f"{item.kind.expected} or a mapping", shorthand=item), expected)
+UNTIL_LOOKED_AT: Field[Located[str]] = Field(
+    "until",
+    words.line("a date such as 2027-03-01", r"\d{4}-\d\d-\d\d", check=checks.day),
+    "From this day on `check` asks whether it is still wanted. It stays in force.",
+)
+ADVISORY: Field[Located[str]] = Field(
+    "advisory",
+    words.line("the id of an advisory such as CVE-2024-5480", words.ADVISORY_PATTERN),
+    "The advisory that it is there for, under any of its ids.",
+    example="CVE-2024-5480",
+)
+
+
+def requirements(item: Field[Located[str]], expected: str, *more: Field[Located[str]]) -> ListOf[Part]:
+    """Return the kind of a list whose items are texts, or mappings with a reason, and more, beside the text."""
+    return ListOf(Record((item, REASON, *more), f"{item.kind.expected} or a mapping", shorthand=item), expected)
 
 
 CONDA_REQUIREMENT: Field[Located[str]] = Field(
@@ -65,6 +78,17 @@ FROM_DOC = (
     " 621), `pyproject.toml[train,eval]` (with those extras) or `pyproject.toml:dev` (a dependency group, PEP 735). The"
     " path is relative to the project. They come after those under `pip`."
 )
+
+# Support
+
+
+def _support(key: str, text: str) -> Field[Located[str]]:
+    return Field(key, words.line("a date such as 2027-03-01", r"\d{4}-\d\d-\d\d", check=checks.day), text)
+
+
+SUPPORTED = _support("supported", "Supported from this day on; a preview before.")
+DEPRECATED = _support("deprecated", "Deprecated from this day on: not in `list`, usable with a warning.")
+REMOVED = _support("removed", "Removed from this day on: what its lock needs may be gone.")
 
 # Bases
 
@@ -315,11 +339,13 @@ RULE_REASON: Field[Located[str]] = Field(
 UNTIL: Field[Located[str]] = Field(
     "until",
     words.line("a date such as 2027-03-01", r"\d{4}-\d\d-\d\d", check=checks.day),
-    "From this day on `lock`, when it solves, asks whether the reason is still good. The rule stays ignored.",
+    "From this day on `check`, and `lock` when it solves, ask whether the reason is still good. It stays ignored.",
 )
 IGNORE: Field[Located[tuple[Part, ...]]] = Field(
     "ignore",
-    ListOf(Record((RULE_ID, RULE_REASON, UNTIL), "a mapping with id and reason"), "a list of rules to ignore"),
+    ListOf(
+        Record((RULE_ID, RULE_REASON, UNTIL, ADVISORY), "a mapping with id and reason"), "a list of rules to ignore"
+    ),
     "Rules that do not hold for this environment.",
     merge=Merge.ADD,
     also=("disable", "off", "skip"),

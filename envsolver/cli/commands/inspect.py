@@ -67,18 +67,18 @@ def _print_listing(ui: Ui, listed: Listing, *, every: bool) -> None:
 
 
 def _cells(row: EnvironmentRow) -> tuple[str, ...]:
-    spec = row.spec
-    if spec is None:
+    if not row.usable or row.python is None:
         return (row.head.name, "-", "-", "-", row.head.status, "-", "(the spec cannot be used)")
-    others = f" +{len(spec.platforms) - 1}" if len(spec.platforms) > 1 else ""
+    others = f" +{len(row.platforms) - 1}" if len(row.platforms) > 1 else ""
+    gpu = f"{row.gpu['backend']} {row.gpu['version'] or ''}".strip() if row.gpu else "-"
     return (
-        spec.name,
+        row.head.name,
         row.lock or "-",
-        spec.python,
-        _gpu(spec.gpu) or "-",
-        spec.status,
-        spec.platforms[0] + others,
-        spec.title or "",
+        row.python,
+        gpu,
+        row.head.status,
+        row.platforms[0] + others,
+        row.head.title or "",
     )
 
 
@@ -89,17 +89,16 @@ def _gpu(gpu: GpuSpec | None) -> str:
 def _row_as_json(row: EnvironmentRow) -> dict[str, Any]:
     from envsolver.cli.report import plain
 
-    spec = row.spec
     return {
         "name": row.head.name,
         "aliases": list(row.head.aliases),
         "title": row.head.title,
         "status": row.head.status,
         "path": row.head.path,
-        "python": spec.python if spec else None,
-        "platforms": list(spec.platforms) if spec else [],
-        "gpu": plain(spec.gpu) if spec else None,
-        "groups": list(spec.groups) if spec else [],
+        "python": row.python,
+        "platforms": list(row.platforms),
+        "gpu": plain(row.gpu),
+        "groups": list(row.groups),
         "lock": row.lock,
         "problems": plain(row.problems),
     }

@@ -1,0 +1,110 @@
+"""``envsolver status``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from envsolver.app.status import MAX_AGE, catalogue_status
+from envsolver.cli.base import command
+from envsolver.cli.text import count, table
+
+if TYPE_CHECKING:
+    from envsolver.app.status import EnvironmentStatus
+    from envsolver.cli.ui import Ui
+
+__all__ = ["status"]
+
+
+@command("status")
+@click.option("--all", "every", is_flag=True, help="Show deprecated and removed ones as well.")
+@click.option("--check", "only_check", is_flag=True, help="Exit with 1 if a supported environment needs attention.")
+@click.option(
+    "--max-age",
+    type=click.IntRange(1),
+    default=MAX_AGE,
+    show_default=True,
+    metavar="DAYS",
+    help="How old locks and base images of supported environments may be.",
+)
+def status(ui: Ui, *, every: bool, only_check: bool, max_age: int) -> int:
+    """Show how the environments age, and what is due.
+
+    LOCKED is the day of the last change of a lock, by git, or by the file where it is not committed. Below the table
+    stands what is to be done: locks that are stale or old, bases that moved, support dates and exceptions that passed.
+    """
+    found = catalogue_status(ui.common.project, max_age=max_age)
+    shown = [one for one in found.environments if every or one.status not in {"deprecated", "removed"}]
+    if ui.json_wanted:
+        ui.json(
+            {
+                "project": str(found.root),
+                "shipped": found.shipped,
+                "today": found.today,
+                "environments": [_as_json(one) for one in found.environments],
+            }
+        )
+    else:
+        _print(ui, shown)
+        if hidden := len(found.environments) - len(shown):
+            ui.say(f"not shown, as deprecated or removed: {hidden}; `envsolver status --all` shows them")
+    alive = [one for one in found.environments if one.status in {"supported", "preview"}]
+    return 1 if only_check and any(one.due for one in alive) else 0
+
+
+def _print(ui: Ui, shown: list[EnvironmentStatus]) -> None:
+    head = ("NAME", "STATUS", "LOCK", "LOCKED", "AGE", "NEWEST FILE", "UNTIL", "RECEIPTS", "BASE IMAGE")
+    if shown:
+        ui.out(table([_cells(one) for one in shown], head=head, width=ui.width if ui.terminal else None))
+    due = [one for one in shown if one.due]
+    if due:
+        ui.out("\n" + ui.style("due", "1"))
+    for one in due:
+        ui.out("\n".join(f"  {one.row.head.name}: {sentence}" for sentence in one.due))
+    if shown and not due:
+        ui.say(f"nothing is due in {count(len(shown), 'environment')}")
+
+
+def _cells(one: EnvironmentStatus) -> tuple[str, ...]:
+    row = one.row
+    support = row.support
+    until = (support.removed if one.status == "deprecated" else support.deprecated) if support is not None else None
+    counted = [receipt for receipt in one.receipts if receipt.current and receipt.verdict == "pass"]
+    return (
+        row.head.name,
+        one.status,
+        row.lock or "-",
+        one.locked or "-",
+        f"{one.age} d" if one.age is not None else "-",
+        (row.newest or "-")[:10],
+        until or "-",
+        ", ".join(dict.fromkeys(receipt.device for receipt in counted)) or "-",
+        row.base_image or "-",
+    )
+
+
+def _as_json(one: EnvironmentStatus) -> dict[str, Any]:
+    from envsolver.cli.report import plain
+
+    row = one.row
+    return {
+        "name": row.head.name,
+        "status": one.status,
+        "support": plain(row.support),
+        "lock": {
+            "state": row.lock,
+            "reasons": list(row.reasons),
+            "changed": one.locked,
+            "age_days": one.age,
+            "newest_file": row.newest,
+        },
+        "bases_moved": list(row.moved),
+        "base_image": {"name": row.base_image, "date": one.image, "age_days": one.image_age}
+        if row.base_image is not None
+        else None,
+        "receipts": plain(one.receipts),
+        "exceptions": plain(row.passing),
+        "due": list(one.due),
+        "problems": plain(row.problems),
+    }

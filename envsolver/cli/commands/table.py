@@ -1,0 +1,59 @@
+"""``envsolver table``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from envsolver.app.tabling import support_table, table_html, table_markdown
+from envsolver.cli.base import EnvironmentName, command, output_option
+from envsolver.cli.output import write_document
+from envsolver.cli.text import table as aligned
+
+if TYPE_CHECKING:
+    from envsolver.cli.ui import Ui
+
+__all__ = ["table"]
+
+
+@command("table")
+@click.argument("names", nargs=-1, type=EnvironmentName(shipped=True), metavar="[NAME]...")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(("text", "markdown", "html")),
+    default="text",
+    show_default=True,
+    help="Lines for a terminal, or a table for a page.",
+)
+@click.option("--package", "packages", multiple=True, metavar="NAME", help="One more column; may be repeated.")
+@click.option("--names", "own_names", is_flag=True, help="Show the names of specs, not their first aliases.")
+@output_option("Write to FILE; standard output by default (-).")
+def table(
+    ui: Ui, names: tuple[str, ...], *, format_: str, packages: tuple[str, ...], own_names: bool, output: Path | None
+) -> None:
+    """Show which environment has which PyTorch, Python and GPU.
+
+    Versions come from the locks. Where there is none, they are the pins of the spec, and the last column says so.
+    """
+    found = support_table(ui.common.project, names, packages=packages, own_names=own_names)
+    if ui.json_wanted and (output is None or output == Path("-")):
+        heads = [head.lower() for head in found.head[:-1]]
+        ui.json(
+            {
+                "environments": [
+                    {**dict(zip(heads, row.cells, strict=False)), "name": row.environment, "from": row.source}
+                    for row in found.rows
+                ]
+            }
+        )
+        return
+    if format_ == "markdown":
+        text = table_markdown(found)
+    elif format_ == "html":
+        text = table_html(found)
+    else:
+        text = aligned([row.cells for row in found.rows], head=[head.upper() for head in found.head]) + "\n"
+    write_document(ui, text, output, {"environments": len(found.rows), "format": format_})
