@@ -21,6 +21,7 @@ from tests.support.channels import ChannelFolder
 from tests.support.cli import CommandLine, publish
 from tests.support.condapackages import BUILD_PREFIX, MINOR, CondaPackage, interpreter_package, pip_package
 from tests.support.packages import make_wheel, wheel_filename
+from tests.test_build_wheel import PLAIN, maker, source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -208,11 +209,29 @@ def test_the_tree_is_the_same_elsewhere_and_verify_knows_it(cli: CommandLine, tm
     assert done.status == 1
     assert "conda:lib: 1 file changed: etc/lib.conf" in done.out
     assert "1 file extra: bin/more" in done.out
+    link = tmp_path / "link"
+    link.symlink_to(other)
+    assert cli("verify", "a", "--prefix", str(link)).status == 0
     moved = tmp_path / "moved"
     other.rename(moved)
     done = cli("verify", "a", "--prefix", str(moved))
     assert done.status == 1
     assert "conda:lib" in done.out
+    assert f"it was built for {other}, which 4 of its files carry" in done.said
+
+
+def test_a_wheel_that_is_built_of_a_source_archive(
+    cli: CommandLine, tmp_path: Path, default_index: IndexServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maker(default_index)
+    source(default_index, "plain", PLAIN)
+    monkeypatch.setenv("PATH", str(Path(sys.base_prefix) / "bin"))
+    cli.spec("a", (cli.root / "specs" / "a.yaml").read_text().replace("[app]", "[plain]"))
+    for command in (("lock", "a"), ("wheel", "a")):
+        assert cli(*command).status == 0
+    built(cli, tmp_path / "e", "--no-bytecode")
+    assert run(tmp_path / "e" / "bin" / "python", "-c", "import plain, lib; print(plain.__file__)")
+    assert cli("verify", "a", "--prefix", str(tmp_path / "e")).status == 0
 
 
 def test_without_bytecode_there_is_none(cli: CommandLine, tmp_path: Path) -> None:

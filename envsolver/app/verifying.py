@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from envsolver.app.lockfile import read_lock
 from envsolver.build.assemble import Way, plan
 from envsolver.build.compare import compare, scan
 from envsolver.build.manifest import read_manifest, tree_digest
+from envsolver.build.places import read_places
 from envsolver.build.stock import look
 from envsolver.build.store import Store
 from envsolver.lock.builds import installed
@@ -112,9 +114,11 @@ def verify(
     moved = _moved(built, pins)
     # Of an environment that another lock was built into, what can be said is what has changed since.
     expected, notes = (built, ()) if moved else _expected(lock, target, pins, built)
+    home, moved_away = _home(prefix)
+    notes += moved_away
     progress.stage("reading files")
     try:
-        found = scan(prefix)
+        found = scan(prefix, lies_at=home)
     except OSError as error:
         raise FileError(f"{os.fsdecode(error.filename or prefix)}: {(error.strerror or str(error)).lower()}") from error
     if not (prefix / "bin" / "python").exists():
@@ -130,6 +134,19 @@ def verify(
         differences=compare(prefix, found, expected),
         notes=notes,
     )
+
+
+def _home(prefix: Path) -> tuple[Path, tuple[str, ...]]:
+    """Return where an environment lies by what its files carry, and a note where it was moved away from there."""
+    places = read_places(prefix)
+    if places is None or places.prefix == str(prefix):
+        return prefix, ()
+    with suppress(OSError):
+        if Path(places.prefix).samefile(prefix):
+            return Path(places.prefix), ()  # it was asked for by another path
+    files = sorted(places.files)
+    shown = f"{', '.join(files[:2])}{', …' if len(files) > 2 else ''}"
+    return prefix, (f"it was built for {places.prefix}, which {len(files)} of its files carry ({shown})",)
 
 
 def _expected(
