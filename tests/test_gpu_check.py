@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -387,7 +388,10 @@ def test_the_doctor(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert done.status == 0
     assert done.json["node"]["driver"] == "515.65.01"
     assert [one["capability"] for one in done.json["node"]["devices"]] == ["8.0"]
-    (found,) = done.json["environments"]
+    environments = {one["name"]: one for one in done.json["environments"]}
+    # What envsolver ships is looked at, too; the newest CUDA asks for another driver.
+    assert environments["torch-2.9-cu128-py312"]["standing"] == "lacks"
+    found = environments["demo"]
     assert {one["check"]: one["status"] for one in found["results"]}["driver"] == "pass"
     older = _DRIVER.replace("515.65.01", "440.33.01")
     compile_library(tmp_path, "libnvidia-ml.so.1", older)
@@ -402,3 +406,20 @@ def test_the_doctor_needs_no_project(bench: Bench, tmp_path: Path, monkeypatch: 
     done = bench.run("gpu", "doctor")
     assert done.status == 0
     assert "there is no GPU" in done.out
+    assert "torch-cpu-py311: can run here" in done.out
+    assert bench.run("gpu", "expect", "acpt-1.13-py38", "--platform", "linux-64", "--json").json["toolkit"] == "11.7"
+
+
+def test_receipts_of_what_envsolver_ships(bench: Bench, repository: Path) -> None:
+    report = str(repository / "tests" / "data" / "probes" / "recorded-cpu-acpt-1.13-py38.json")
+    bench.run.spec("demo", f'python: "{MINOR}"\nplatforms: [linux-64]\npip: [demo]\n')
+    (bench.run.root / "locks").mkdir()
+    done = bench.run("gpu", "check", "acpt-1.13-py38", "--report", report, "--json")
+    assert done.json["receipt"] == "locks/receipts/acpt-1.13-py38.cpu.json"
+    (proof,) = receipts_of(Project(root=bench.run.root), "acpt-1.13-py38")
+    assert proof.current
+    assert not proof.counts  # nobody held the files against the lock
+    shutil.rmtree(bench.run.root / "specs")
+    done = bench.run("gpu", "check", "acpt-1.13-py38", "--report", report, "--json")
+    assert done.json["receipt"] is None
+    assert "here is no project to keep it in" in done.said

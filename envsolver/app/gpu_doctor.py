@@ -16,7 +16,7 @@ from envsolver.gpu.text import numbers
 from envsolver.model.errors import EnvsolverError, InterpreterError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from envsolver.app.project import Environment, Project
     from envsolver.gpu.model import Expectations, Node
@@ -61,12 +61,11 @@ class Diagnosis:
     examined: tuple[Examined, ...]
 
 
-def doctor(project: Project | None, environments: Sequence[Environment]) -> Diagnosis:
+def doctor(environments: Iterable[tuple[Project, Environment]]) -> Diagnosis:
     """Look at this node; nothing is built or installed.
 
     Args:
-        project: of the environments; None to look at the node alone.
-        environments: that are held against it.
+        environments: that are held against it, with the projects that they are of.
 
     Raises:
         InterpreterError: the probe does not run.
@@ -76,7 +75,7 @@ def doctor(project: Project | None, environments: Sequence[Environment]) -> Diag
         node=node,
         system=system,
         remarks=tuple(_remarks(node)),
-        examined=tuple(_examine(project, one, node, system) for one in environments if project is not None),
+        examined=tuple(_examine(project, one, node, system) for project, one in environments),
     )
 
 

@@ -83,8 +83,8 @@ def receipts_of(project: Project, name: str) -> tuple[Proof, ...]:
     """Return the receipts of an environment, the newest first; files that are none are left out.
 
     Args:
-        project: of the environment.
-        name: of it; whether it has a lock does not matter (no receipt is current then).
+        project: that keeps the receipts.
+        name: of an environment of the project, or of one that envsolver ships; without a lock no receipt is current.
     """
     digest = _digest(project, name)
     found = []
@@ -99,11 +99,11 @@ def receipts_of(project: Project, name: str) -> tuple[Proof, ...]:
 
 
 def _digest(project: Project, name: str) -> str | None:
-    from envsolver.app.project import Environment
+    from envsolver.app.project import locate_environment
     from envsolver.lock.digest import content_digest
 
     try:
-        return content_digest(read_lock(project, Environment(name=name, path=project.root / "specs" / f"{name}.yaml")))
+        return content_digest(read_lock(*locate_environment(project.root, name)))
     except EnvsolverError:
         return None
 

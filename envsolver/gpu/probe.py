@@ -287,12 +287,14 @@ def installed_packages() -> dict[str, str]:
     """Return canonical name and version of every project in the environment (importlib.metadata came with 3.8)."""
     found: dict[str, str] = {}
     for folder in sys.path:
-        for path in sorted(glob.glob(os.path.join(glob.escape(folder), "*.dist-info"))):
-            text = _read(os.path.join(path, "METADATA"))
-            name = re.search(r"^Name:\s*(.+?)\s*$", text, re.MULTILINE)
-            version = re.search(r"^Version:\s*(.+?)\s*$", text, re.MULTILINE)
-            if name and version:
-                found.setdefault(re.sub(r"[-_.]+", "-", name.group(1)).lower(), version.group(1))
+        # Packages of conda, and old ones, have an egg-info: a folder, or a file alone.
+        for kind, inside in (("dist", "METADATA"), ("egg", "PKG-INFO")):
+            for path in sorted(glob.glob(os.path.join(glob.escape(folder), f"*.{kind}-info"))):
+                text = _read(os.path.join(path, inside)) or _read(path)
+                name = re.search(r"^Name:\s*(.+?)\s*$", text, re.MULTILINE)
+                version = re.search(r"^Version:\s*(.+?)\s*$", text, re.MULTILINE)
+                if name and version:
+                    found.setdefault(re.sub(r"[-_.]+", "-", name.group(1)).lower(), version.group(1))
     return found
 
 
@@ -519,7 +521,7 @@ def _train(torch: Any, device: str, steps: int = 20) -> list[float]:
         loss = torch.nn.functional.mse_loss(model(features), target)
         loss.backward()
         optimizer.step()
-        losses.append(float(loss))
+        losses.append(float(loss.detach()))
     if not losses[-1] < losses[0]:
         raise WrongResultError(f"training on {device} does not reduce the loss: {losses[0]} to {losses[-1]}")
     return [losses[0], losses[-1]]
@@ -608,8 +610,8 @@ def convolution(_device: str) -> Facts:
         results = []
         for device, used in (("cpu", torch.float64), ("cuda", kind)):
             # Both sides begin with what the narrow type can say, so that only the arithmetic differs.
-            inputs = values.to(kind).to(device, used).requires_grad_()
-            kernel = (weights / 12).to(kind).to(device, used).requires_grad_()
+            inputs = values.to(kind).to(device, used).clone().requires_grad_()
+            kernel = (weights / 12).to(kind).to(device, used).clone().requires_grad_()
             output = torch.nn.functional.conv2d(inputs, kernel, padding=1)
             (output.float() ** 2).mean().backward()
             results.append((output, inputs.grad, kernel.grad))
@@ -854,7 +856,10 @@ def deepspeed_ops(_device: str) -> Facts:
 
 @check("deepspeed", "a step with DeepSpeed", "deepspeed", device="gpu", seconds=600)
 def deepspeed(_device: str) -> Facts:
-    """Train a step in fp16 with a configuration of three lines, of which none needs an operator to be compiled."""
+    """Train a step in fp16 with a configuration of three lines.
+
+    With torch's Adam no operator for CUDA is compiled; DeepSpeed still compiles ``utils``, which is C++ alone.
+    """
     torch = _torch()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -873,7 +878,7 @@ def deepspeed(_device: str) -> Facts:
     engine.step()
     if bool((engine.module.weight == before).all()):
         raise WrongResultError("the step changed nothing")
-    return {"loss": float(loss)}
+    return {"loss": float(loss.detach())}
 
 
 @check("horovod", "an all-reduce of one process through Horovod", "horovod")

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from envsolver.gpu.codec import load_report
 
 if TYPE_CHECKING:
-    from envsolver.gpu.model import Report
+    from envsolver.gpu.model import Expectations, Report
 
-__all__ = ["FOLDER", "derived", "recorded", "report"]
+__all__ = ["FOLDER", "derived", "expected_then", "recorded", "report"]
 
 FOLDER = Path(__file__).resolve().parent.parent / "data" / "probes"
 
@@ -24,6 +24,15 @@ FOLDER = Path(__file__).resolve().parent.parent / "data" / "probes"
 def report(name: str) -> Report:
     """Return a report by the name of its file without suffix."""
     return load_report((FOLDER / f"{name}.json").read_bytes())
+
+
+def expected_then(name: str) -> Expectations:
+    """Return what the lock expected of which a report was recorded: locks move on, recordings do not."""
+    import msgspec
+
+    from envsolver.gpu.model import Expectations
+
+    return msgspec.json.decode((FOLDER / f"expect-{name}.json").read_bytes(), type=Expectations)
 
 
 def recorded() -> tuple[str, ...]:

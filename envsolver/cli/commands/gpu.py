@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from envsolver.app.project import open_project
+from envsolver.app.project import locate_environment, open_project, projects
 from envsolver.cli.base import EnvironmentName, command, group, output_option
 from envsolver.cli.output import write_document
 from envsolver.cli.text import count, duration, fill
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from envsolver.app.gpu_check import Checked
     from envsolver.app.gpu_doctor import Diagnosis, Examined
     from envsolver.app.gpu_report import Expected, ResultLine
+    from envsolver.app.project import Environment, Project
     from envsolver.cli.ui import Ui
 
 __all__ = ["gpu"]
@@ -33,7 +34,7 @@ def gpu() -> None:
 
 
 @command("expect")
-@click.argument("name", type=EnvironmentName(), metavar="NAME")
+@click.argument("name", type=EnvironmentName(shipped=True), metavar="NAME")
 @click.option("--group", "groups", multiple=True, metavar="G", help="A group beside the base; may be repeated.")
 @click.option("--platform", metavar="P", help="The platform; that of this machine by default.")
 @output_option("Write the JSON to FILE; the probe takes it with --expect.")
@@ -46,8 +47,8 @@ def expect(ui: Ui, name: str, *, groups: tuple[str, ...], platform: str | None, 
     from envsolver.app.gpu import expectations
     from envsolver.app.gpu_report import as_json, describe
 
-    project = open_project(ui.common.project)
-    expected = expectations(project, project.find(name), platform=platform, groups=groups)
+    project, environment = locate_environment(ui.common.project, name)
+    expected = expectations(project, environment, platform=platform, groups=groups)
     if output is not None:
         write_document(ui, as_json(expected), output)
     elif ui.json_wanted:
@@ -57,7 +58,7 @@ def expect(ui: Ui, name: str, *, groups: tuple[str, ...], platform: str | None, 
 
 
 @command("check")
-@click.argument("name", type=EnvironmentName(), metavar="NAME")
+@click.argument("name", type=EnvironmentName(shipped=True), metavar="NAME")
 @click.option(
     "--prefix", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="The environment to try."
 )
@@ -105,8 +106,7 @@ def check(
     from envsolver.app.gpu_receipts import write_receipt
     from envsolver.app.gpu_report import junit_text, report_text
 
-    project = open_project(ui.common.project)
-    environment = project.find(name)
+    project, environment = locate_environment(ui.common.project, name)
     options = CheckOptions(
         prefix=prefix,
         report=report,
@@ -123,8 +123,9 @@ def check(
     if output is not None and output != Path("-"):
         ui.wrote(output, changed=write(output, report_text(checked).encode()))
     receipt: Path | None = None
-    if checked.receipt is not None and not no_receipt:
-        receipt, changed = write_receipt(project, checked.receipt)
+    home = _home(ui, project) if checked.receipt is not None and not no_receipt else None
+    if checked.receipt is not None and home is not None:
+        receipt, changed = write_receipt(home, checked.receipt)
         ui.wrote(receipt, changed=changed)
     if output == Path("-"):
         ui.out(report_text(checked))
@@ -136,7 +137,7 @@ def check(
 
 
 @command("doctor")
-@click.argument("name", required=False, type=EnvironmentName(), metavar="[NAME]")
+@click.argument("name", required=False, type=EnvironmentName(shipped=True), metavar="[NAME]")
 def doctor(ui: Ui, name: str | None) -> int:
     """Look at this node, and say which environments can run on it.
 
@@ -145,14 +146,8 @@ def doctor(ui: Ui, name: str | None) -> int:
     """
     from envsolver.app.gpu_doctor import doctor as run
 
-    try:
-        project = open_project(ui.common.project)
-    except UsageError:
-        if name is not None or ui.common.project is not None:
-            raise
-        found = run(None, ())
-    else:
-        found = run(project, (project.find(name),) if name is not None else _locked(project))
+    wanted = [locate_environment(ui.common.project, name)] if name is not None else list(_locked(ui))
+    found = run(wanted)
     if ui.json_wanted:
         ui.json(_doctor_document(found))
     else:
@@ -161,8 +156,31 @@ def doctor(ui: Ui, name: str | None) -> int:
     return 1 if name is not None and missing else 0
 
 
-def _locked(project: Any) -> tuple[Any, ...]:
-    return tuple(one for one in project.all() if project.lock_path(one.name).exists())
+def _locked(ui: Ui) -> Iterator[tuple[Project, Environment]]:
+    """Yield the environments that are locked: those of the project, and those that envsolver ships."""
+    try:
+        found = projects(ui.common.project)
+    except UsageError:
+        if ui.common.project is not None:
+            raise
+        return
+    seen: set[str] = set()
+    for project in found:
+        for environment in project.all() if project is not None else ():
+            if project is not None and environment.name not in seen and project.lock_path(environment.name).exists():
+                seen.add(environment.name)
+                yield project, environment
+
+
+def _home(ui: Ui, project: Project) -> Project | None:
+    """Return the project that keeps a receipt: the user's, where the environment is one that envsolver ships."""
+    if not project.shipped:
+        return project
+    try:
+        return open_project(ui.common.project)
+    except UsageError:
+        ui.note("no receipt is written: envsolver ships this environment, and here is no project to keep it in")
+        return None
 
 
 @command("probe")
