@@ -204,6 +204,7 @@ def test_recorded_releases_ascend() -> None:
         ("pytorch-lightning", "1.7.7", "LIGHTNING17-TORCHMETRICS1", Constrains(normalize_name("torchmetrics"), "<1.0")),
         ("pytorch-lightning", "1.9.5", "LIGHTNING-SETUPTOOLS82", Requires(normalize_name("setuptools"), "<82")),
         ("ultralytics", "8.0.145", "ULTRALYTICS-SETUPTOOLS82", Requires(normalize_name("setuptools"), "<82")),
+        ("gradio", "3.36.1", "GRADIO-STARLETTE1", Constrains(normalize_name("starlette"), "<1.0")),
         ("torchaudio", "2.11.0", "TORCHAUDIO211-TORCH210", Constrains(normalize_name("torch"), ">=2.10")),
         ("horovod", "0.26.1", "HOROVOD-TORCH21", Constrains(normalize_name("torch"), "<2.1")),
         ("onnxruntime-gpu", "1.14.1", "ONNXRUNTIME-OWNERS", Conflicts(normalize_name("onnxruntime-training"))),

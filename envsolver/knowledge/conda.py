@@ -7,6 +7,7 @@ The names that matter to GPU environments and their surroundings, each compared 
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from envsolver.knowledge.variants import variant_of
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from envsolver.model.spec import GpuSpec
 
-__all__ = ["NAMES", "conda_candidates", "fits_gpu", "of_gpu_builds", "project_of"]
+__all__ = ["NAMES", "NameTable", "conda_candidates", "fits_gpu", "of_gpu_builds", "project_of"]
 
 NAMES: Final[Mapping[str, str]] = {
     "build": "",
@@ -65,6 +66,18 @@ _GPU_BUILDS: Final = frozenset(
 """Packages of which builds for CPUs and for GPUs stand side by side under one name."""
 
 
+class NameTable(dict[str, str]):
+    """Package of conda → project, as users and public mappings have it, with the way back: they are long."""
+
+    @cached_property
+    def by_project(self) -> Mapping[str, tuple[str, ...]]:
+        """Project → the packages that provide it."""
+        found: dict[str, list[str]] = {}
+        for package, project in self.items():
+            found.setdefault(project, []).append(package)
+        return {project: tuple(packages) for project, packages in found.items()}
+
+
 def project_of(package: str, names: Mapping[str, str]) -> Name | None:
     """Return the project that a package of conda provides if it holds Python code, None if it is known to hold none.
 
@@ -81,7 +94,9 @@ def conda_candidates(project: Name, names: Mapping[str, str]) -> tuple[str, ...]
 
     conda does not normalise names: ``typing_extensions`` and ``typing-extensions`` are two packages.
     """
-    listed = {package for package, provided in {**NAMES, **names}.items() if provided == project}
+    table = names if isinstance(names, NameTable) else NameTable(names)
+    listed = {package for package, provided in NAMES.items() if provided == project}
+    listed.update(table.by_project.get(project, ()))
     spelled = {str(project), project.replace("-", "_"), project.replace("-", ".")}
     if "-" in project:
         head, _, rest = project.partition("-")
