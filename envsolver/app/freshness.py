@@ -126,12 +126,13 @@ def remember(project: Project, environment: Environment) -> None:
 
 def spec_files(project: Project, spec: Spec) -> list[str]:
     """Return the files that a spec is made of, with frozen indexes and the locks of bases; relative, or absolute."""
-    from envsolver.spec.curated import frozen_path, located
+    from envsolver.spec.curated import frozen_path, located, mapping_path
 
     frozen = (frozen_path(index, project.root) for index in spec.indexes if index.frozen)
     specs = [located(shown, project.root) for shown in spec.files]
     locks = _base_locks(project, spec)
-    return [project.relative(path) for path in (*specs, *frozen, *locks)]
+    names = mapping_path(spec, project.root)
+    return [project.relative(path) for path in (*specs, *frozen, *locks, *([names] if names else []))]
 
 
 def _base_locks(project: Project, spec: Spec) -> list[Path]:
@@ -143,23 +144,23 @@ def _base_locks(project: Project, spec: Spec) -> list[Path]:
 
 
 def current_digest(project: Project, spec: Spec) -> str:
-    """Return the digest of a spec, of the frozen indexes that it names, and of the project's own rules.
+    """Return the digest of a spec, of the files that it names, and of the project's own rules.
 
     Raises:
-        FileError: a frozen index or a rule file cannot be read.
+        FileError: a frozen index, a mapping of names or a rule file cannot be read.
     """
     from envsolver.app.rulefiles import rule_digests
     from envsolver.spec.digest import inputs_digest
 
     frozen = {index.alias: index for index in spec.indexes if index.frozen}
     rules = rule_digests(project)
-    if not frozen:
+    if not frozen and (spec.conda is None or spec.conda.mapping is None):
         return inputs_digest(spec, rule_files=rules)
     import hashlib
 
     from envsolver.spec.curated import frozen_path
 
-    digests = {}
+    digests = _mapping_digest(project, spec)
     for alias, index in frozen.items():
         path = frozen_path(index, project.root)
         try:
@@ -171,6 +172,27 @@ def current_digest(project: Project, spec: Spec) -> str:
                 hint=f"`envsolver index freeze {alias}` records the index",
             ) from error
     return inputs_digest(spec, digests, rules)
+
+
+def _mapping_digest(project: Project, spec: Spec) -> dict[str, str]:
+    """Return the sha256 of the mapping of names of conda under what stands for it; nothing if it is no file.
+
+    Raises:
+        FileError: it cannot be read.
+    """
+    import hashlib
+
+    from envsolver.spec.curated import mapping_path
+    from envsolver.spec.digest import MAPPING
+
+    path = mapping_path(spec, project.root)
+    if path is None or spec.conda is None:
+        return {}
+    try:
+        return {MAPPING: hashlib.sha256(path.read_bytes()).hexdigest()}
+    except OSError as error:
+        where = f"{spec.conda.mapping_origin}: conda-mapping"
+        raise FileError(f"{where}: {project.relative(path)} cannot be read: {system_reason(error)}") from error
 
 
 def _render_reasons(project: Project, environment: Environment, lock_text: str) -> tuple[str, ...]:

@@ -161,6 +161,9 @@ async def resolve_environment(
         EnvsolverError: as :func:`~envsolver.solve.resolve.resolve` does; of several platforms, the first one's.
     """
     forks = _forks(spec)
+    if spec.conda is not None and spec.conda.mapping is not None:
+        names = await session.conda_names(spec, project_root)
+        spec = replace(spec, conda=replace(spec.conda, names=names))
     commits = kept_commits(spec, keep, moving)
     sources: dict[str, CandidateSource] = {
         platform: TimedSource(session.source_for(spec, platform, project_root, commits=commits), stopwatch)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from envsolver.model.ports import Progress
     from envsolver.model.spec import CondaSpec, IndexSpec, Spec
     from envsolver.sources.conda import CondaChannels
+    from envsolver.sources.condanames import Names
     from envsolver.sources.config import IndexLocation
     from envsolver.sources.direct import DirectReferences
     from envsolver.sources.frozen import FrozenIndex
@@ -93,6 +94,7 @@ class Session:
         self._refresh = settings.refresh
         self._environ = environ
         self._gateway: Gateway | None = None
+        self._names: Names | None = None
         self._packages = settings.packages
         self._pages = PageStore(http=self.http, cache=self.cache, offline=settings.offline, refresh=settings.refresh)
         self._builder = SdistBuilder(self.http)
@@ -163,6 +165,19 @@ class Session:
             self._gateway = open_gateway(cache, offline=self._offline, refresh=self._refresh)
         mirrors = read_mirrors(self._environ)
         return CondaChannels(spec.channels, platform, gateway=self._gateway, mirrors=mirrors)
+
+    async def conda_names(self, spec: Spec, project_root: Path) -> Mapping[str, str]:
+        """Return package of conda → project as a spec has it: its own names, then those of the mapping that it names.
+
+        Raises:
+            FileError: the mapping is a file that cannot be read, or none of the formats that are known.
+            NetworkError: it is a URL that cannot be read.
+        """
+        from envsolver.sources.condanames import Names
+
+        if self._names is None:
+            self._names = Names(self.http, self.cache, offline=self._offline, refresh=self._refresh)
+        return await self._names.of(spec, project_root)
 
     async def close(self) -> None:
         """Stop everything that is under way in the background."""

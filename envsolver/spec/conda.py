@@ -7,7 +7,7 @@ import re
 from envsolver.spec.checks import redact
 from envsolver.spec.values import Complaint
 
-__all__ = ["CHANNEL_ALIAS", "channel", "channel_url", "match_spec", "match_spec_syntax", "package_of"]
+__all__ = ["CHANNEL_ALIAS", "channel", "channel_url", "mapping", "match_spec", "match_spec_syntax", "package_of"]
 
 CHANNEL_ALIAS = "https://conda.anaconda.org"
 """Where the channels lie that are given by name, as conda has it (its setting ``channel_alias``)."""
@@ -61,6 +61,15 @@ def channel(text: str) -> Complaint | None:
             return Complaint("'defaults' stands for several channels", "write pkgs/main")
         return None
     return Complaint(f"{text!r} is neither the name nor the URL of a channel", "conda-forge, or https://…")
+
+
+def mapping(text: str) -> Complaint | None:
+    """Accept a path, or a URL of the web without credentials."""
+    if redact(text) != text:
+        return Complaint(f"{redact(text)!r} carries credentials", "netrc, a keyring or the environment hold them")
+    if "://" in text and not re.match(r"https?://[^\s/]", text):
+        return Complaint(f"{text!r} is no URL that can be read", "https://…, or a path beside the spec")
+    return None
 
 
 def channel_url(text: str) -> str:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from envsolver.model.spec import IndexSpec
+    from envsolver.model.spec import IndexSpec, Spec
 
-__all__ = ["PREFIX", "curated_root", "frozen_path", "located", "root_of", "shown_in"]
+__all__ = ["PREFIX", "curated_root", "frozen_path", "located", "mapping_path", "root_of", "shown_in"]
 
 PREFIX = "envsolver:"
 """Stands before the path of a file of the catalogue."""

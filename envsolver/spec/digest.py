@@ -9,10 +9,13 @@ if TYPE_CHECKING:
 
     from envsolver.model.spec import ImpliedBoundsSpec, IndexSpec, Spec, SpecRequirement, SystemSpec
 
-__all__ = ["DIGEST_VERSION", "inputs_digest"]
+__all__ = ["DIGEST_VERSION", "MAPPING", "inputs_digest"]
 
 DIGEST_VERSION = 1
 """Changes with the meaning of the digest, so that no two meanings can be taken for each other."""
+
+MAPPING = "conda-mapping:"
+"""What stands for the mapping of names among the digests of files; no index can be called so."""
 
 
 def inputs_digest(
@@ -29,7 +32,8 @@ def inputs_digest(
 
     Args:
         spec: the spec, with its bases applied.
-        frozen: index alias → sha256 of the frozen file that serves in its place.
+        frozen: index alias → sha256 of the frozen file that serves in its place; :data:`MAPPING` → that of the mapping
+            of names, where it is a file.
         rule_files: path → sha256 of the project's own rule files.
     """
     import hashlib
@@ -51,7 +55,7 @@ def inputs_digest(
         # Only where they say something: specs that do not use these keys have the digest that they always had.
         **_written("implied-bounds", _implied_bounds(spec.implied_bounds)),
         **_written("ignored-rules", sorted([rule.id, rule.reason, rule.until] for rule in spec.ignored_rules)),
-        **_written("conda", _conda(spec)),
+        **_written("conda", _conda(spec, frozen or {})),
         **_written("frozen", sorted(base.name for base in spec.bases if base.frozen)),
         **_written("rule-files", dict(rule_files or {})),
     }
@@ -67,7 +71,7 @@ def _implied_bounds(bounds: ImpliedBoundsSpec) -> dict[str, Any]:
     return {**_written("horizon", bounds.horizon), **_written("packages", bounds.packages)}
 
 
-def _conda(spec: Spec) -> dict[str, Any]:
+def _conda(spec: Spec, digests: Mapping[str, str]) -> dict[str, Any]:
     if spec.conda is None:
         return {}
     return {
@@ -76,6 +80,7 @@ def _conda(spec: Spec) -> dict[str, Any]:
         "strict": spec.conda.strict,
         **_written("prefer", spec.conda.prefer),
         **_written("names", spec.conda.names),
+        **_written("mapping", [spec.conda.mapping, digests.get(MAPPING)] if spec.conda.mapping else None),
     }
 
 
