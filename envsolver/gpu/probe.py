@@ -1014,8 +1014,9 @@ def _tail(text: str) -> str:
 
 def _neutral(text: str) -> str:
     """Return a text without the place of the environment and of its user: reports and receipts are shown to others."""
-    places = ((os.path.realpath(sys.prefix), "@PREFIX@"), (sys.prefix, "@PREFIX@"), (os.path.expanduser("~"), "~"))
-    for place, name in places:
+    prefixes = (os.path.realpath(sys.prefix), sys.prefix)
+    places = [(os.path.abspath(__file__), "probe.py"), *((prefix, "@PREFIX@") for prefix in prefixes)]
+    for place, name in [*places, (os.path.expanduser("~"), "~")]:
         if len(place) > 1:
             text = text.replace(place, name)
     return text
