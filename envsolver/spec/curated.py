@@ -59,3 +59,12 @@ def located(shown: str, project: Path) -> Path:
 def frozen_path(index: IndexSpec, project: Path) -> Path:
     """Return the file that serves in place of a frozen index: relative to the spec that names it."""
     return located(index.origin.path, project).parent / str(index.frozen)
+
+
+def mapping_path(spec: Spec, project: Path) -> Path | None:
+    """Return the file of the mapping of names of conda, relative to the spec that names it; None if it is no file."""
+    if spec.conda is None or spec.conda.mapping is None or spec.conda.mapping_origin is None:
+        return None
+    if "://" in spec.conda.mapping:
+        return None
+    return located(spec.conda.mapping_origin.path, project).parent / spec.conda.mapping
