@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from envsolver.app.api import load_lock
+from envsolver.app.works import Works
+from envsolver.build.store import Store
 from envsolver.lock.reader import loads
 from envsolver.lock.writer import dumps
 from tests.support.building import MINOR
@@ -197,3 +199,32 @@ def test_a_closure_that_makes_no_sense(project: CommandLine, default_index: Inde
     done = project("wheel", "demo", *PYTHON)
     assert done.status == 2
     assert "closure[0].file[0].package" in done.said
+
+
+def test_what_an_archive_asks_for_is_found_out_once(
+    project: CommandLine, default_index: IndexServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maker(default_index, asks=("helper>=1",))
+    wheel(default_index, "helper")
+    source(default_index, "plain", PLAIN)
+    locked(project, "plain")
+    text = project.lock_file("demo").read_text()
+    asked = 0
+    ask = Works.ask
+
+    def counted(*args: Any) -> tuple[str, ...]:
+        nonlocal asked
+        asked += 1
+        return ask(*args)
+
+    monkeypatch.setattr(Works, "ask", counted)
+    shutil.rmtree(Store(cache(), "sources").folder)
+    project.lock_file("demo").unlink()
+    assert project("lock", "demo", "--offline").status == 0
+    assert (asked, project.lock_file("demo").read_text()) == (0, text)
+    # In an environment of other files it may ask for other things.
+    maker(default_index, "2.0")
+    project.lock_file("demo").unlink()
+    assert project("lock", "demo", "--refresh").status == 0
+    (closure,) = builds(project).values()
+    assert (asked, closure.requires) == (1, ("maker",))

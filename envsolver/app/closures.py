@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -15,14 +16,14 @@ from envsolver.build.store import Store
 from envsolver.lock.builds import build_pins, find_build, with_builds
 from envsolver.model.candidate import is_conda
 from envsolver.model.errors import EnvsolverError, InterpreterError
-from envsolver.sources.cache import default_cache_root
+from envsolver.sources.cache import Cache, default_cache_root
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from envsolver.app.project import Environment, Project
     from envsolver.build.interpreter import Interpreter
-    from envsolver.lock.model import Lock, LockedBuild, LockedTarget, Pin
+    from envsolver.lock.model import BuildFile, Lock, LockedBuild, LockedIndex, LockedTarget, Pin
     from envsolver.model.ports import Progress
     from envsolver.model.spec import Spec
 
@@ -39,7 +40,14 @@ def lacks_builds(lock: Lock) -> bool:
 
 
 def lock_builds(
-    project: Project, environment: Environment, lock: Lock, old: Lock | None, *, offline: bool, progress: Progress
+    project: Project,
+    environment: Environment,
+    lock: Lock,
+    old: Lock | None,
+    *,
+    offline: bool,
+    refresh: bool,
+    progress: Progress,
 ) -> tuple[Lock, tuple[str, ...]]:
     """Add to a lock what its source archives are built with, as far as that can be known before they are built.
 
@@ -52,40 +60,40 @@ def lock_builds(
         lock: that was just made.
         old: that it takes the place of: versions of build requirements stay where they can.
         offline: use the cache and local files only.
+        refresh: ask the indexes even where the cache is fresh.
         progress: is told.
 
     Returns:
         The lock, and notes on what could not be found out.
     """
-    from envsolver.app.building import choose_interpreter
     from envsolver.build.interpreter import machine_platform
 
-    closer = _Closer(project, environment, lock, old, offline, progress)
+    closer = _Closer(project, environment, lock, old, offline, refresh, progress)
     machine = machine_platform()
     # What a backend asks for is found out on this machine, and taken over for the others.
     for platform in sorted(lock.platforms, key=lambda platform: platform != machine):
-        sources = list(_sources(lock, platform))
-        if sources and platform == machine:
-            try:
-                closer.interpreter = choose_interpreter(lock, None)
-            except InterpreterError as error:
-                closer.notes.append(f"no build backend was asked: {str(error).partition(chr(10))[0]}")
-        for pin, target in sources:
+        closer.asking = platform == machine
+        for pin, target in list(_sources(lock, platform)):
             try:
                 closer.close(pin, target)
             except (EnvsolverError, OSError) as error:
                 closer.notes.append(_unknown(lock, pin, platform, error))
-        closer.interpreter = None
     return closer.lock, tuple(dict.fromkeys(closer.notes))
+
+
+_Solved = tuple[tuple["BuildFile", ...], tuple["LockedIndex", ...]]
 
 
 @dataclass
 class _Closer:
     """Finds out what source archives are built with.
 
+    What an archive says, and what its backend asks for in an environment of certain files, is the same every time, and
+    takes seconds to find out: the cache remembers it.
+
     Attributes:
         lock: with what was found out so far.
-        interpreter: None where no backend can be asked.
+        asking: whether backends are asked.
         notes: for the user.
     """
 
@@ -94,13 +102,33 @@ class _Closer:
     lock: Lock
     old: Lock | None
     offline: bool
+    refresh: bool
     progress: Progress
-    interpreter: Interpreter | None = None
+    asking: bool = False
     notes: list[str] = field(default_factory=list)
+    _solutions: dict[tuple[object, ...], _Solved] = field(default_factory=dict)
 
     @cached_property
     def _spec(self) -> Spec:
         return self.project.spec(self.environment)
+
+    @cached_property
+    def _cache(self) -> Cache:
+        return Cache(self._root, self.progress)
+
+    @cached_property
+    def _root(self) -> Path:
+        return default_cache_root(os.environ, Path.home())
+
+    @cached_property
+    def _interpreter(self) -> Interpreter | None:
+        from envsolver.app.building import choose_interpreter
+
+        try:
+            return choose_interpreter(self.lock, None)
+        except InterpreterError as error:
+            self.notes.append(f"no build backend was asked: {str(error).partition(chr(10))[0]}")
+            return None
 
     def close(self, pin: Pin, target: LockedTarget) -> None:
         """Have in the lock what a source archive is built with.
@@ -109,58 +137,100 @@ class _Closer:
             EnvsolverError: that cannot be found out.
             OSError: something cannot be written.
         """
-        from envsolver.app.remote import open_remote
-        from envsolver.build.backend import static_requirements
-
         platform = target.platform
         said = settings_of(self._spec, self.lock, pin, platform)
         build = find_build(self.lock, pin.file.sha256, platform)
         if build is not None and is_up_to_date(build, said):
             return
-        store = Store(default_cache_root(os.environ, Path.home()), "sources")
-        with scratch(store.folder / "work", "closure-") as folder:
-            remotes = open_remote(
-                self.project, self._spec, self.lock, platform, offline=self.offline, progress=self.progress
-            )
-            archive = fetch_archive(store, pin, remotes, self.progress)
-            source = unpack_archive(pin, archive, folder / "look")
-            fixed = {*said.requires, *static_requirements(source, pin.file.filename), *self._elsewhere(pin, platform)}
-            asked = self._ask(pin, target, archive, replace(said, requires=tuple(sorted(fixed))))
+        fixed = tuple(sorted({*said.requires, *self._static(pin, platform), *self._elsewhere(pin, platform)}))
+        asked = self._asked(pin, target, replace(said, requires=fixed)) if self.asking else ()
         requires = tuple(sorted({*fixed, *asked}))
         before = None if self.old is None else find_build(self.old, pin.file.sha256, platform)
-        files, indexes = solve_requirements(
-            self.project,
-            self._spec,
-            self.lock,
-            platform,
-            pin.file.filename,
-            (*requires, *said.beside),
-            prefer=() if before is None else before.files,
-            offline=self.offline,
-            progress=self.progress,
-        )
+        files, indexes = self._solve(pin, platform, (*requires, *said.beside), () if before is None else before.files)
         named = [index for index in indexes if self.lock.index_url(index.alias) is None]
         self.lock = with_builds(self.lock, [replace(said, requires=requires, files=files)], named)
         for one in build_pins(files):
             if one.file.kind != "wheel":
                 self.close(one, target)
 
-    def _ask(self, pin: Pin, target: LockedTarget, archive: Path, build: LockedBuild) -> tuple[str, ...]:
+    def _solve(self, pin: Pin, platform: str, requires: tuple[str, ...], prefer: tuple[BuildFile, ...]) -> _Solved:
+        """Resolve requirements: those of many archives are the same."""
+        key = (platform, requires, prefer)
+        if key not in self._solutions:
+            self._solutions[key] = solve_requirements(
+                self.project,
+                self._spec,
+                self.lock,
+                platform,
+                pin.file.filename,
+                requires,
+                prefer=prefer,
+                offline=self.offline,
+                refresh=self.refresh,
+                progress=self.progress,
+            )
+        return self._solutions[key]
+
+    def _static(self, pin: Pin, platform: str) -> tuple[str, ...]:
+        """Return what an archive says in its ``pyproject.toml``."""
+
+        def read() -> tuple[str, ...]:
+            from envsolver.build.backend import static_requirements
+
+            archive = self._archive(pin, platform)
+            with scratch(self._work, "closure-") as folder:
+                return static_requirements(unpack_archive(pin, archive, folder / "look"), pin.file.filename)
+
+        return self._remembered("build-requires", (pin.file.sha256,), read)
+
+    def _asked(self, pin: Pin, target: LockedTarget, build: LockedBuild) -> tuple[str, ...]:
         """Return what the backend asks for where nothing of the environment is beside it, which may be gigabytes.
 
         It is asked once more before the first build.
         """
-        from envsolver.app.works import Works
-
-        if self.interpreter is None:
+        interpreter = self._interpreter
+        if interpreter is None:
             return ()
-        works = Works(self.project, self.environment, self.lock, target, self.interpreter, self.progress, self.offline)
+
+        def ask(interpreter: Interpreter = interpreter) -> tuple[str, ...]:
+            from envsolver.app.works import Works
+
+            archive = self._archive(pin, target.platform)
+            works = Works(self.project, self.environment, self.lock, target, interpreter, self.progress, self.offline)
+            return works.ask(pin, archive, alone)
+
         with suppress(EnvsolverError, OSError):
-            return works.ask(pin, archive, replace(build, beside=()))
+            files, _ = self._solve(pin, target.platform, build.requires, ())
+            alone = replace(build, beside=(), files=files)
+            digests = tuple(one.file.sha256 for one in files)
+            facts = (pin.file.sha256, interpreter.version, target.platform, digests, build.environment, build.path)
+            return self._remembered("build-asked", facts, ask)
         self.notes.append(
             f"what the backend of {pin.package.name} {pin.package.version} asks for is not known before its build"
         )
         return ()
+
+    def _remembered(
+        self, bucket: str, facts: tuple[object, ...], find: Callable[[], tuple[str, ...]]
+    ) -> tuple[str, ...]:
+        key = json.dumps(facts)
+        if (kept := self._cache.get(bucket, key)) is not None:
+            return tuple(json.loads(kept))
+        found = find()
+        self._cache.put(bucket, key, json.dumps(found).encode())
+        return found
+
+    @property
+    def _work(self) -> Path:
+        return Store(self._root, "sources").folder / "work"
+
+    def _archive(self, pin: Pin, platform: str) -> Path:
+        from envsolver.app.remote import open_remote
+
+        remotes = open_remote(
+            self.project, self._spec, self.lock, platform, offline=self.offline, progress=self.progress
+        )
+        return fetch_archive(Store(self._root, "sources"), pin, remotes, self.progress)
 
     def _elsewhere(self, pin: Pin, platform: str) -> tuple[str, ...]:
         """Return what an archive was found to need on another platform."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from envsolver.lock.model import Lock, LockedIndex, Pin
     from envsolver.model.ports import Progress
     from envsolver.model.spec import Spec
+    from envsolver.sources.open import SourceSettings
 
 __all__ = ["fetch_archive", "is_up_to_date", "settings_of", "solve_requirements", "unpack_archive"]
 
@@ -106,6 +107,7 @@ def solve_requirements(
     *,
     prefer: Sequence[BuildFile] = (),
     offline: bool = False,
+    refresh: bool = False,
     progress: Progress,
 ) -> tuple[tuple[BuildFile, ...], tuple[LockedIndex, ...]]:
     """Resolve what a build environment has to hold.
@@ -121,6 +123,7 @@ def solve_requirements(
         requires: what is required (PEP 508).
         prefer: versions that come before those of the lock: what was locked for this build before.
         offline: use the cache and local files only.
+        refresh: ask the indexes even where the cache is fresh.
         progress: is told.
 
     Returns:
@@ -132,6 +135,8 @@ def solve_requirements(
     """
     if not requires:
         return (), ()
+    from envsolver.sources.open import SourceSettings
+
     origin = Origin(filename, 1)
     own = replace(
         spec,
@@ -145,7 +150,9 @@ def solve_requirements(
         gpu=None,
         conda=None,
     )
-    locked = asyncio.run(_solved(project, own, _preferring(lock, prefer), offline, progress))
+    locked = asyncio.run(
+        _solved(project, own, _preferring(lock, prefer), SourceSettings(offline=offline, refresh=refresh), progress)
+    )
     files = tuple(
         BuildFile(name=one.package.name, version=one.package.version, file=replace(one.file, targets=()))
         for one in locked.select(platform)
@@ -163,11 +170,11 @@ def _preferring(lock: Lock, files: Sequence[BuildFile]) -> Lock:
     return replace(lock, packages=(*others, *mine))
 
 
-async def _solved(project: Project, spec: Spec, keep: Lock, offline: bool, progress: Progress) -> Lock:
+async def _solved(project: Project, spec: Spec, keep: Lock, settings: SourceSettings, progress: Progress) -> Lock:
     from envsolver.app.solving import solve_environment
-    from envsolver.sources.open import SourceSettings, open_session
+    from envsolver.sources.open import open_session
 
-    async with open_session(SourceSettings(offline=offline), progress) as session:
+    async with open_session(settings, progress) as session:
         solved = await solve_environment(
             spec,
             digest="",

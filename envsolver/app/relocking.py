@@ -96,7 +96,13 @@ def finish(made: Made, options: LockOptions, progress: Progress) -> LockOutcome:
     try:
         with job.stopwatch.stage("builds"):
             lock, notes = lock_builds(
-                job.project, job.environment, solved.lock, made.old, offline=options.offline, progress=progress
+                job.project,
+                job.environment,
+                solved.lock,
+                made.old,
+                offline=options.offline,
+                refresh=options.refresh,
+                progress=progress,
             )
     except EnvsolverError as error:
         return job.outcome("failed", reasons=job.state.reasons, error=error)

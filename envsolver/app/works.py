@@ -14,7 +14,7 @@ from envsolver.build.scratch import scratch
 from envsolver.build.stock import fill, look, stock_wheel
 from envsolver.build.store import Store
 from envsolver.build.toolchain import TOOL_PATH, find_tool, nvcc_release, toolchain
-from envsolver.build.wheelhouse import Wheelhouse, file_digest, key_of
+from envsolver.build.wheelhouse import SharedHouse, Wheelhouse, file_digest, is_local, key_of
 from envsolver.lock.builds import build_pins, find_build, with_builds
 from envsolver.model.errors import ArtefactError, UsageError
 from envsolver.sources.cache import default_cache_root
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["WheelMade", "Works"]
 
+WHEELHOUSE = "ENVSOLVER_WHEELHOUSE"
+"""Variable with the URL of a wheelhouse that machines share."""
 _ROUND = 128
 """Builds take place in folders whose paths have a multiple of this length."""
 
@@ -125,10 +127,10 @@ class Works:
         build = find_build(self.lock, digest, self.target.platform)
         if build is not None and (self.anew or (self.follow_spec and not is_up_to_date(build, self._settings(pin)))):
             build = None
-        house = Wheelhouse(self._root)
+        house = self._house
         kept = None
         if build is not None and build.is_built:
-            kept = house.get(self._key(build, digest))
+            kept = house.get(self._key(build, digest), build.sha256)
             if kept is not None and not self.rebuild and file_digest(kept) == build.sha256:
                 return WheelMade(build=build, path=kept, built=False)
         with scratch(self.store.folder / "work", "build-") as made_folder:
@@ -172,6 +174,13 @@ class Works:
             )
 
     @cached_property
+    def _house(self) -> Wheelhouse:
+        url = os.environ.get(WHEELHOUSE)
+        # Without a network only what lies on this machine is asked, whatever it is called.
+        shared = SharedHouse(url, self.progress.note) if url and (not self.offline or is_local(url)) else None
+        return Wheelhouse(self._root, shared)
+
+    @cached_property
     def _spec(self) -> Spec:
         return self.project.spec(self.environment)
 
@@ -181,15 +190,14 @@ class Works:
         return shop.wheel()
 
     def ask(self, pin: Pin, archive: Path, build: LockedBuild) -> tuple[str, ...]:
-        """Return what a backend asks for, in an environment of what its build requires so far; nothing is kept of it.
+        """Return what a backend asks for, in an environment of the files of a build; nothing is kept of it.
 
         Raises:
             EnvsolverError: it fails, or cannot be started.
             OSError: something cannot be written.
         """
         with scratch(self.store.folder / "work", "ask-") as folder:
-            alone = replace(build, files=self._solve(pin, build.requires))
-            return self._workshop(pin, archive, folder / "backend", alone).requirements()
+            return self._workshop(pin, archive, folder / "backend", build).requirements()
 
     def _resolve(self, pin: Pin, archive: Path, folder: Path, said: LockedBuild) -> LockedBuild:
         """Find out what a build needs: what project and spec say, then what the backend asks for when that is there.
