@@ -10,6 +10,7 @@ import pytest
 
 from envsolver.lock.diff import Change, LockDiff, Setting, diff_locks
 from envsolver.lock.difftext import diff_data, diff_markdown, diff_text
+from envsolver.lock.model import BuildFile, LockedBase, LockedBuild
 from envsolver.model.candidate import Name
 from tests.support.locks import a_file, an_index, locked, resolution
 
@@ -36,9 +37,9 @@ def test_moved_packages_say_who_moved_them() -> None:
     diff = diff_locks(_lock(OLD), _lock(new))
     assert [(c.name, c.kind, c.old, c.new, c.reasons) for c in diff.changes] == [
         ("app", "upgraded", "1.0", "2.0", ()),
+        ("lib", "upgraded", "1.5", "2.1", ("app 2.0 requires lib>=2",)),
         ("fresh", "added", None, "0.1", ("app 2.0 requires fresh",)),
         ("gone", "removed", "1.0", None, ("nothing requires it any more",)),
-        ("lib", "upgraded", "1.5", "2.1", ("app 2.0 requires lib>=2",)),
     ]
 
 
@@ -183,3 +184,105 @@ def test_no_difference_says_so(render: object, text: str) -> None:
     assert not nothing
     assert callable(render)
     assert render(nothing) == text
+
+
+def test_changes_stand_in_the_order_of_a_reviewer() -> None:
+    older = {"app==1.0": ["a", "b", "c", "d"], "a==1.0": [], "b==2.0": [], "c==1.0": [], "d==1.0": []}
+    newer = {"app==1.0": ["a", "b", "c", "e"], "a==2.0": [], "b==1.0": [], "c==1.0": [], "e==1.0": []}
+    roots = {"": ["app", "c", "a"]}
+    other = a_file("c", "1.0", sha256="f" * 64)
+    diff = diff_locks(_lock(older, roots), _lock(newer, roots, files=[other]))
+    assert [(change.name, change.kind, change.direct) for change in diff.changes] == [
+        ("c", "rehashed", True),
+        ("b", "downgraded", False),
+        ("a", "upgraded", True),
+        ("e", "added", False),
+        ("d", "removed", False),
+        ("app", "rewired", True),
+    ]
+
+
+def test_a_release_that_nobody_held_back_came_later() -> None:
+    universe: dict[str, list[str]] = {"app==1.0": ["lib"], "lib==1.0": []}
+    later: dict[str, list[str]] = {"app==1.0": ["lib"], "lib==2.0": []}
+    new = a_file("lib", "2.0", uploaded=1_700_000_000)
+    change = _only(_lock(universe), _lock(later, files=[new]))
+    assert change.reasons == ("uploaded 2023-11-14, after everything in the older lock",)
+    # Back to what was there before is no matter of dates.
+    assert _only(_lock(later, files=[new]), _lock(universe)).reasons == ()
+
+
+def test_sizes_are_told_where_they_matter() -> None:
+    universe: dict[str, list[str]] = {"app==1.0": ["lib"], "lib==1.0": []}
+    later: dict[str, list[str]] = {"app==1.0": ["lib", "big"], "lib==2.0": [], "big==1.0": []}
+    files = [a_file("lib", "1.0", size=90_000_000), a_file("app", "1.0", size=1000)]
+    more = [
+        a_file("lib", "2.0", size=120_000_000),
+        a_file("app", "1.0", size=1000),
+        a_file("big", "1.0", size=2_000_000),
+    ]
+    diff = diff_locks(_lock(universe, files=files), _lock(later, files=more))
+    assert [(one.target, one.old, one.new, one.whole) for one in diff.sizes] == [
+        ("linux-64", 90_001_000, 122_001_000, True)
+    ]
+    text = diff_text(diff)
+    assert "    90.0 MB → 120.0 MB\n" in text
+    assert "    2.0 MB to download\n" in text
+    assert text.endswith("download for linux-64: 90.0 MB → 122.0 MB (+32.0 MB)\n")
+    assert "- download for linux-64: 90.0 MB → 122.0 MB (+32.0 MB)" in diff_markdown(diff)
+    data = json.loads(json.dumps(diff_data(diff)))
+    assert data["sizes"] == [{"target": "linux-64", "old": 90_001_000, "new": 122_001_000}]
+    unknown = [a_file("lib", "2.0", size=None), *more[1:]]
+    assert "as far as sizes are known" in diff_text(
+        diff_locks(_lock(universe, files=files), _lock(later, files=unknown))
+    )
+
+
+def _built(lock: Lock, **facts: object) -> Lock:
+    known: dict[str, object] = {
+        "name": Name("app"),
+        "version": "1.0",
+        "source": "a" * 64,
+        "platform": "linux-64",
+        "wheel": "app-1.0-py3-none-any.whl",
+        "sha256": "b" * 64,
+        "requires": ("setuptools",),
+        "files": tuple(
+            BuildFile(name=Name(name), version=version, file=lock.packages[0].files[0])
+            for name, version in {"setuptools": "69.0", "wheel": "0.42"}.items()
+        ),
+    }
+    return replace(lock, builds=(LockedBuild(**{**known, **facts}),))  # type: ignore[arg-type] # test
+
+
+def test_what_an_archive_is_built_with_is_compared() -> None:
+    lock = _lock({"app==1.0": []})
+    files = tuple(
+        BuildFile(name=Name(name), version=version, file=lock.packages[0].files[0])
+        for name, version in {"setuptools": "70.1", "cython": "3.0"}.items()
+    )
+    new = _built(lock, files=files, requires=("setuptools", "cython<4"), sha256="c" * 64)
+    diff = diff_locks(_built(lock), new)
+    assert diff
+    assert (diff.changes, diff.settings) == ((), ())
+    (build,) = diff.builds
+    assert (build.name, build.platform) == ("app", "linux-64")
+    assert build.details == (
+        "built with cython 3.0, which is new",
+        "built with setuptools 69.0 → 70.1",
+        "built with wheel 0.42 no longer",
+        "asks for cython<4",
+        f"another wheel of the same archive: sha256 {'b' * 64} becomes {'c' * 64}",
+    )
+    assert "~ build of app on linux-64\n    built with cython 3.0" in diff_text(diff)
+    assert "| app | linux-64 | built with cython" in diff_markdown(diff)
+    assert not diff_locks(_built(lock), _built(lock))
+    (first,) = diff_locks(lock, _built(lock)).builds
+    assert first.details == ("what it is built with is locked now",)
+
+
+def test_a_base_that_moved_is_a_setting() -> None:
+    lock = _lock({"app==1.0": []})
+    old, new = (replace(lock, bases=(LockedBase(name="acpt", digest=f"sha256:{one * 64}"),)) for one in "ab")
+    (setting,) = diff_locks(old, new).settings
+    assert (setting.what, setting.old) == ("base acpt", f"sha256:{'a' * 12}…")

@@ -163,6 +163,18 @@ def test_receipts_are_shown(cli: CommandLine) -> None:
     assert cli("status", "--json").json["environments"][0]["receipts"] == []
 
 
+def test_what_is_deprecated_can_be_used_with_a_warning(cli: CommandLine) -> None:
+    export = ("export", "train", "--format", "constraints")
+    assert cli(*export).err == ""
+    cli.spec("train", f"{HEAD}support: {{deprecated: 2024-01-01, removed: 2999-01-01}}\n")
+    done = cli(*export)
+    assert (done.status, "lib==1.0" in done.out) == (0, True)
+    assert "note: train is deprecated and will be removed on 2999-01-01" in done.said
+    cli.spec("train", f"{HEAD}status: removed\n")
+    done = cli(*export)
+    assert (done.status, "note: train has been removed from support" in done.said) == (0, True)
+
+
 # Exceptions
 
 

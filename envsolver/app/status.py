@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from envsolver.app.overview import environments
 from envsolver.app.project import projects
+from envsolver.model.errors import EnvsolverError
 from envsolver.model.spec import status_on
 
 if TYPE_CHECKING:
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from envsolver.app.overview import EnvironmentRow
-    from envsolver.app.project import Project
+    from envsolver.app.project import Environment, Project
     from envsolver.model.spec import Status
 
-__all__ = ["CatalogueStatus", "EnvironmentStatus", "ReceiptLine", "catalogue_status", "image_date"]
+__all__ = ["CatalogueStatus", "EnvironmentStatus", "ReceiptLine", "catalogue_status", "image_date", "retirement"]
 
 MAX_AGE = 30
 """Days. Curated images are made again every two weeks, and have no known vulnerability older than this."""
@@ -99,6 +100,25 @@ def catalogue_status(folder: Path | None, *, max_age: int = MAX_AGE, today: str 
         lines = _receipts(project, row.head.name) if receipts else ()
         found.append(_status(row, day, changed.get(f"{row.head.name}.lock.toml"), lines, max_age))
     return CatalogueStatus(root=project.root, shipped=project.shipped, today=day.isoformat(), environments=tuple(found))
+
+
+def retirement(project: Project, environment: Environment) -> str | None:
+    """Return a warning about an environment that is deprecated or removed, by its spec or a date in it; else None.
+
+    What is wrong with a spec is for others to say.
+    """
+    try:
+        spec = project.spec(environment, validate=False)
+    except EnvsolverError:
+        return None
+    status = status_on(spec.status, spec.support, datetime.now(UTC).date().isoformat())
+    if status == "deprecated":
+        removed = spec.support.removed if spec.support is not None else None
+        until = f" and will be removed on {removed}" if removed is not None else ""
+        return f"{spec.name} is deprecated{until}: choose another one for what is new (`envsolver list`)"
+    if status == "removed":
+        return f"{spec.name} has been removed from support: what its lock needs may be gone, and nobody looks after it"
+    return None
 
 
 def image_date(image: str) -> str | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from envsolver.model.wording import size
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -84,16 +86,6 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s"
-
-
-def size(bytes_: int) -> str:
-    """Return a number of bytes for people, in decimal units: ``999 B``, ``12.3 MB``."""
-    value = float(bytes_)
-    for unit in ("B", "kB", "MB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} GB"
 
 
 def redact(text: str) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypedDict
 
+from envsolver.lock.diffparts import BuildChange, SizeChange, build_changes, size_changes
 from envsolver.lock.sentences import bound_sentence, effect_sentence
 from envsolver.lock.specifiers import admission
 from envsolver.model.candidate import normalize_name
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from envsolver.lock.model import Dependency, Lock, LockedFile, LockedPackage
     from envsolver.model.candidate import Name
 
-__all__ = ["Change", "ChangeKind", "LockDiff", "Setting", "diff_locks"]
+__all__ = ["BuildChange", "Change", "ChangeKind", "LockDiff", "Setting", "SizeChange", "diff_locks"]
 
 ChangeKind = Literal["added", "removed", "upgraded", "downgraded", "rehashed", "reindexed", "refiled", "rewired"]
 """``rehashed``: an index serves other bytes under the same file name. ``reindexed``: the file is from another index.
@@ -48,6 +49,9 @@ class Change:
         targets: names of the targets on which it changed so; empty for all that both locks have.
         details: what else there is to say of the change, a line each.
         reasons: who made it move, as far as the two locks tell, a line each.
+        direct: whether the spec itself requires it, now or before.
+        old_size: bytes of its file, None if added or not known.
+        new_size: the same, None if removed or not known.
     """
 
     name: Name
@@ -57,6 +61,9 @@ class Change:
     targets: tuple[str, ...] = ()
     details: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
+    direct: bool = False
+    old_size: int | None = None
+    new_size: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,16 +72,22 @@ class LockDiff:
 
     Attributes:
         name: of the environment, in the new lock.
-        settings: Python, targets, groups, indexes and requirements of the spec.
-        changes: packages on targets that both locks have, sorted by name.
+        settings: Python, targets, groups, indexes and requirements of the spec, and the environments that it builds on.
+        changes: packages on targets that both locks have, in the order in which they are best looked at: other bytes
+            under an old name and other indexes, then what went back, what the spec requires, what else moved, what is
+            new and what is gone, and last what only has other dependencies.
+        builds: what source archives are built with.
+        sizes: what is downloaded for a target, where that changed.
     """
 
     name: str
     settings: tuple[Setting, ...]
     changes: tuple[Change, ...]
+    builds: tuple[BuildChange, ...] = ()
+    sizes: tuple[SizeChange, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.settings or self.changes)
+        return bool(self.settings or self.changes or self.builds)
 
 
 def diff_locks(old: Lock, new: Lock) -> LockDiff:
@@ -98,8 +111,26 @@ def diff_locks(old: Lock, new: Lock) -> LockDiff:
     return LockDiff(
         name=new.name,
         settings=tuple(_settings(old, new)),
-        changes=tuple(sorted(changes, key=lambda change: (change.name, change.old or "", change.new or ""))),
+        changes=tuple(sorted(changes, key=_order)),
+        builds=build_changes(old, new),
+        sizes=tuple(size_changes(old, new, common)),
     )
+
+
+_RANKS: dict[ChangeKind, int] = {
+    "rehashed": 0,
+    "reindexed": 1,
+    "downgraded": 2,
+    "upgraded": 3,
+    "added": 5,
+    "removed": 6,
+    "refiled": 7,
+    "rewired": 8,
+}
+
+
+def _order(change: Change) -> tuple[int, bool, str, str, str]:
+    return _RANKS[change.kind], not change.direct, change.name, change.old or "", change.new or ""
 
 
 # --- Settings -------------------------------------------------------------------------------------------------------
@@ -113,12 +144,17 @@ def _settings(old: Lock, new: Lock) -> Iterator[Setting]:
     yield from _pairs("index", {i.alias: i.url for i in old.indexes}, {i.alias: i.url for i in new.indexes})
     yield from _pairs("requirement", _requirements(old), _requirements(new))
     yield from _pairs("ignored rule", _ignored(old), _ignored(new))
+    yield from _pairs("base", _bases(old), _bases(new))
     if old.knowledge != new.knowledge:
         yield Setting(what="knowledge", old=old.knowledge, new=new.knowledge)
 
 
 def _ignored(lock: Lock) -> dict[str, str]:
     return {rule.id: rule.ignored for rule in lock.rules if rule.ignored is not None}
+
+
+def _bases(lock: Lock) -> dict[str, str]:
+    return {base.name: f"{base.digest[:19]}…{' (frozen)' if base.frozen else ''}" for base in lock.bases}
 
 
 def _systems(lock: Lock) -> dict[str, str]:
@@ -155,24 +191,43 @@ def _changes(old: Lock, new: Lock, target: str) -> Iterator[Change]:
     before, after = old.packages_on(target), new.packages_on(target)
     for name in sorted(before.keys() | after.keys()):
         was, now = before.get(name), after.get(name)
+        facts = _facts(old, new, name, was, now, target)
         if now is None:
             gone = was.version if was else None
             reasons: tuple[str, ...] = ("nothing requires it any more",)
-            yield Change(name=name, kind="removed", old=gone, new=None, reasons=reasons)
+            yield Change(name=name, kind="removed", old=gone, new=None, reasons=reasons, **facts)
         elif was is None:
             reasons = tuple(who for who, _ in _demands(new, name, target))
-            yield Change(name=name, kind="added", old=None, new=now.version, reasons=reasons)
+            yield Change(name=name, kind="added", old=None, new=now.version, reasons=reasons, **facts)
         elif was.version != now.version:
             details = tuple(_file_details(old, new, was.file(target), now.file(target), moved=True))
             reasons = _why_moved(old, new, was, now, target)
             kind = _direction(was.version, now.version)
-            yield Change(name=name, kind=kind, old=was.version, new=now.version, details=details, reasons=reasons)
+            yield Change(
+                name=name, kind=kind, old=was.version, new=now.version, details=details, reasons=reasons, **facts
+            )
         elif details := (
             *_file_details(old, new, was.file(target), now.file(target), moved=False),
             *_graph_details(was, now, target),
         ):
             kind = _same_version(old, new, was.file(target), now.file(target))
-            yield Change(name=name, kind=kind, old=was.version, new=now.version, details=details)
+            yield Change(name=name, kind=kind, old=was.version, new=now.version, details=details, **facts)
+
+
+class _Facts(TypedDict):
+    direct: bool
+    old_size: int | None
+    new_size: int | None
+
+
+def _facts(
+    old: Lock, new: Lock, name: Name, was: LockedPackage | None, now: LockedPackage | None, target: str
+) -> _Facts:
+    return {
+        "direct": any(root.name == name for lock in (old, new) for root in lock.roots),
+        "old_size": was.file(target).size if was is not None else None,
+        "new_size": now.file(target).size if now is not None else None,
+    }
 
 
 def _direction(old: str, new: str) -> ChangeKind:
@@ -243,7 +298,17 @@ def _why_moved(old: Lock, new: Lock, was: LockedPackage, now: LockedPackage, tar
     forcing = [who for who, admits in _limits(new, now.name, target) if not admits(was.version)]
     if forcing:
         return tuple(forcing)
-    return tuple(f"no longer held: {who}" for who, admits in _limits(old, was.name, target) if not admits(now.version))
+    held = tuple(f"no longer held: {who}" for who, admits in _limits(old, was.name, target) if not admits(now.version))
+    return held or _came_later(old, was.file(target), now.file(target))
+
+
+def _came_later(old: Lock, was: LockedFile, now: LockedFile) -> tuple[str, ...]:
+    """Say that a release is one that the older lock could not have known: nothing else kept it out."""
+    if now.uploaded is None or was.uploaded is None or now.uploaded <= was.uploaded:
+        return ()
+    known = max((file.uploaded or "" for package in old.packages for file in package.files), default="")
+    later = ", after everything in the older lock" if now.uploaded > known else ""
+    return (f"uploaded {now.uploaded[:10]}{later}",)
 
 
 def _limits(lock: Lock, name: Name, target: str) -> Iterator[tuple[str, Callable[[str], bool]]]:

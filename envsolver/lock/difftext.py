@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from envsolver.model.wording import size
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from envsolver.lock.diff import Change, ChangeKind, LockDiff, Setting
+    from envsolver.lock.diff import Change, ChangeKind, LockDiff, Setting, SizeChange
 
 __all__ = ["diff_data", "diff_markdown", "diff_text"]
 
@@ -23,6 +25,10 @@ _SIGNS: dict[ChangeKind, str] = {
 }
 
 
+_MUCH = 1_000_000
+"""Bytes of which a reviewer wants to know."""
+
+
 def diff_text(diff: LockDiff) -> str:
     """Return the difference as plain lines, empty if there is none."""
     lines = [f"{setting.what}: {_values(setting)}" for setting in diff.settings]
@@ -30,6 +36,10 @@ def diff_text(diff: LockDiff) -> str:
         targets = f"  ({', '.join(change.targets)})" if change.targets else ""
         lines.append(f"{_SIGNS[change.kind]} {change.name} {_versions(change)}{targets}")
         lines += [f"    {text}" for text in _remarks(change)]
+    for build in diff.builds:
+        lines.append(f"~ build of {build.name} on {build.platform}")
+        lines += [f"    {text}" for text in build.details]
+    lines += [f"download for {one.target}: {_sizes(one)}" for one in _told(diff)]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -49,10 +59,19 @@ def diff_markdown(diff: LockDiff) -> str:
                 change.name,
                 change.old or "",
                 change.new or "",
-                "; ".join([change.kind, *change.details, *where]),
+                "; ".join([change.kind, *change.details, *_grown(change), *where]),
                 "; ".join(change.reasons),
             ]
             lines.append(f"| {' | '.join(_cell(cell) for cell in cells)} |")
+        lines.append("")
+    if diff.builds:
+        lines += ["| source archive | platform | what changed in its build |", "| --- | --- | --- |"]
+        for build in diff.builds:
+            cells = [build.name, build.platform, "; ".join(build.details)]
+            lines.append(f"| {' | '.join(_cell(cell) for cell in cells)} |")
+        lines.append("")
+    if told := _told(diff):
+        lines += [f"- download for {_cell(one.target)}: {_cell(_sizes(one))}" for one in told]
         lines.append("")
     return "\n".join(lines)
 
@@ -71,9 +90,16 @@ def diff_data(diff: LockDiff) -> dict[str, object]:
                 "targets": list(change.targets),
                 "details": list(change.details),
                 "reasons": list(change.reasons),
+                "direct": change.direct,
+                "old_size": change.old_size,
+                "new_size": change.new_size,
             }
             for change in diff.changes
         ],
+        "builds": [
+            {"package": build.name, "platform": build.platform, "details": list(build.details)} for build in diff.builds
+        ],
+        "sizes": [{"target": one.target, "old": one.old, "new": one.new} for one in diff.sizes],
     }
 
 
@@ -96,6 +122,26 @@ def _remarks(change: Change) -> Iterator[str]:
         yield f"{change.kind}, same version"
     yield from change.details
     yield from change.reasons
+    yield from _grown(change)
+
+
+def _grown(change: Change) -> Iterator[str]:
+    """Yield how much larger or smaller a file is, where that is worth a look: a tenth, and a megabyte."""
+    old, new = change.old_size, change.new_size
+    if change.kind == "added" and new is not None and new >= _MUCH:
+        yield f"{size(new)} to download"
+    elif old is not None and new is not None and abs(new - old) >= max(_MUCH, old // 10):
+        yield f"{size(old)} → {size(new)}"
+
+
+def _told(diff: LockDiff) -> list[SizeChange]:
+    return [one for one in diff.sizes if abs(one.new - one.old) >= _MUCH]
+
+
+def _sizes(change: SizeChange) -> str:
+    sign = "+" if change.new > change.old else "-"
+    known = "" if change.whole else ", as far as sizes are known"
+    return f"{size(change.old)} → {size(change.new)} ({sign}{size(abs(change.new - change.old))}{known})"
 
 
 def _cell(text: str) -> str:

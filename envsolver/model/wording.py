@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["did_you_mean", "markdown_cell", "system_reason"]
+__all__ = ["did_you_mean", "markdown_cell", "size", "system_reason"]
 
 
 def did_you_mean(names: Sequence[str]) -> str | None:
@@ -19,6 +19,16 @@ def markdown_cell(text: str) -> str:
     """Return a text that Markdown shows as it is, on one line: names and summaries come from strangers."""
     escaped = "".join(f"\\{character}" if character in "\\|`*_[]<>#~" else character for character in text)
     return " ".join(escaped.split())
+
+
+def size(bytes_: int) -> str:
+    """Return a number of bytes for people, in decimal units: ``999 B``, ``12.3 MB``."""
+    value = float(bytes_)
+    for unit in ("B", "kB", "MB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} GB"
 
 
 def system_reason(error: OSError) -> str:

@@ -9,6 +9,7 @@ import click
 
 from envsolver.app.project import locate_environment
 from envsolver.cli.base import EnvironmentName, command
+from envsolver.cli.retired import warn_if_retired
 from envsolver.cli.text import count, duration, size
 from envsolver.cli.ui import display_path
 
@@ -69,6 +70,7 @@ def build(
     from envsolver.app.building import build as run
 
     project, environment = locate_environment(ui.common.project, name)
+    warn_if_retired(ui, project, environment)
     options = BuildOptions(
         prefix=prefix,
         platform=platform,

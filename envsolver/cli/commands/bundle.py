@@ -9,6 +9,7 @@ import click
 
 from envsolver.app.project import locate_environment
 from envsolver.cli.base import EnvironmentName, command
+from envsolver.cli.retired import warn_if_retired
 from envsolver.cli.text import count, size
 from envsolver.cli.ui import display_path
 
@@ -45,6 +46,7 @@ def bundle(ui: Ui, name: str, *, output: Path, groups: tuple[str, ...], python: 
     from envsolver.app.bundling import bundle as run
 
     project, environment = locate_environment(ui.common.project, name)
+    warn_if_retired(ui, project, environment)
     options = BundleOptions(output=output, groups=groups, python=python, offline=ui.common.offline)
     with ui.progress() as progress:
         made = run(project, environment, options, progress)

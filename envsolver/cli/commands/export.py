@@ -12,6 +12,7 @@ from envsolver.app.exporting import export as exported
 from envsolver.app.project import locate_environment
 from envsolver.cli.base import EnvironmentName, command, output_option
 from envsolver.cli.output import write_document
+from envsolver.cli.retired import warn_if_retired
 
 if TYPE_CHECKING:
     from envsolver.app.exporting import ExportFormat
@@ -43,6 +44,7 @@ def export(
     all platforms and groups, and the URLs of your own indexes.
     """
     project, environment = locate_environment(ui.common.project, name)
+    warn_if_retired(ui, project, environment)
     options = ExportOptions(platform=platform, groups=groups, hashes=not no_hashes, offline=ui.common.offline)
     with ui.progress() as progress:
         text = exported(project, environment, format_, options, progress)
