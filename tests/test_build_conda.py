@@ -333,6 +333,29 @@ def test_packages_that_are_not_what_the_lock_says(
     assert "it says of itself that it is conda:other 1.0 linux-64" in refused(cli, tmp_path, monkeypatch, channel)
 
 
+def test_an_md5_is_held_against_where_there_is_no_more(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = ChannelFolder(tmp_path / "channel")
+    CondaPackage(name="python", version=f"{MINOR}.99", files={"bin/python": b""}).publish(channel, sha256=None)
+    old = CondaPackage(name="old", version="1.0", files={"share/old": b"old"})
+    path = old.publish(channel, sha256=None)
+    monkeypatch.setenv("ENVSOLVER_CACHE_DIR", str(tmp_path / "cache"))
+    cli.spec("a", f'python: "{MINOR}"\nplatforms: [linux-64]\nchannels: [{channel.url}]\nconda: [old]\n')
+    assert cli("lock", "a").status == 0
+    done = cli("build", "a", "--prefix", str(tmp_path / "e"), "--no-bytecode")
+    assert done.status == 0, done.err
+    assert "held against an md5, for their channel gives no sha256: old-1.0-0.conda" in done.said
+    assert cli("verify", "a", "--prefix", str(tmp_path / "e")).status == 0
+    assert cli("bundle", "a", "-o", str(tmp_path / "b")).status == 0
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + b"x")
+    monkeypatch.setenv("ENVSOLVER_CACHE_DIR", str(tmp_path / "empty"))
+    failed = cli("build", "a", "--prefix", str(tmp_path / "g"), "--no-bytecode")
+    assert (failed.status, "its md5 is" in failed.said) == (4, True)
+    assert built(cli, tmp_path / "f", "--no-bytecode", "--bundle", str(tmp_path / "b")) == done.out.strip()
+
+
 def test_what_cannot_be_installed_is_said_before_anything_is_fetched(cli: CommandLine, tmp_path: Path) -> None:
     done = cli("build", "a", "--prefix", str(tmp_path / "e"), "--python", sys.executable)
     assert done.status == 2

@@ -39,8 +39,7 @@ def check_conda(lock: Lock, target: LockedTarget, *, interpreter: Path | None) -
         interpreter: that the user names.
 
     Raises:
-        UsageError: a package has no sha256, the platform is none that this can be done on, or there are two
-            interpreters.
+        UsageError: the platform is none that this can be done on, or there are two interpreters.
     """
     pins = conda_pins(lock, target.name)
     if not pins:
@@ -50,12 +49,6 @@ def check_conda(lock: Lock, target: LockedTarget, *, interpreter: Path | None) -
         raise UsageError(
             f"environments with packages of conda are built on Linux, and this is {target.platform}",
             hint=f"`envsolver export {lock.name} --format explicit` has what conda makes one of",
-        )
-    if without := [pin for pin in pins if pin.file.sha256 is None]:
-        names = ", ".join(pin.file.filename for pin in without)
-        raise UsageError(
-            f"{names}: the lock has no sha256 of it, for its channel gives none; an md5 proves nothing",
-            hint="lock it from a channel, or a mirror, that has sha256 in its repodata",
         )
     if interpreter is not None:
         raise UsageError(

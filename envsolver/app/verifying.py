@@ -17,7 +17,7 @@ from envsolver.build.places import read_places
 from envsolver.build.stock import look
 from envsolver.build.store import Store
 from envsolver.lock.builds import installed
-from envsolver.lock.condapins import conda_pins
+from envsolver.lock.condapins import conda_pins, file_key
 from envsolver.lock.trees import recorded_tree
 from envsolver.model.errors import FileError, UsageError
 from envsolver.sources.cache import default_cache_root
@@ -181,7 +181,7 @@ def _moved(built: Manifest, pins: Sequence[Pin]) -> tuple[Moved, ...]:
     moved = []
     for name in sorted(there.keys() | locked.keys()):
         part, pin = there.get(name), locked.get(name)
-        if part is not None and pin is not None and part.sha256 == pin.file.sha256:
+        if part is not None and pin is not None and part.sha256 == file_key(pin.file):
             continue
         moved.append(
             Moved(

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from envsolver.build.download import Body, Meter, download
 from envsolver.build.stock import together
 from envsolver.build.unpack import FILE_TIME
+from envsolver.lock.condapins import file_key
 from envsolver.model.errors import FileError
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Carried:
         name: of the project.
         version: of it.
         filename: of the wheel.
-        sha256: of the wheel.
+        sha256: of the file; ``md5-`` and its md5 for a package of conda of which the lock has no more.
     """
 
     name: str
@@ -121,7 +122,7 @@ async def _gather(
         target = folder / carried_of(pin).path
         async with turns:
             while not target.exists():
-                with store.partial(pin.file.sha256 or "") as path:
+                with store.partial(file_key(pin.file)) as path:
                     if path is not None:
                         await download(pin, remote, path, meter)
                         await asyncio.to_thread(_move, path, target)
@@ -140,7 +141,7 @@ def carried_of(pin: Pin) -> Carried:
         name=pin.package.name,
         version=pin.package.version,
         filename=pin.file.filename,
-        sha256=pin.file.sha256 or "",
+        sha256=file_key(pin.file),
     )
 
 
@@ -191,7 +192,7 @@ class Bundle:
         Raises:
             FileError: the bundle does not have it, or cannot be read.
         """
-        place = self._places.get(pin.file.sha256 or "")
+        place = self._places.get(file_key(pin.file))
         if place is None:
             raise FileError(
                 f"the bundle {self._path} does not have {pin.file.filename}",

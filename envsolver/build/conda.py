@@ -28,6 +28,7 @@ from envsolver.build.places import STARTERS, Place, Places, normal, write_places
 from envsolver.build.scripts import entry_point
 from envsolver.build.stock import Shelf, together
 from envsolver.build.store import Stored
+from envsolver.lock.condapins import file_key
 from envsolver.model.candidate import CONDA_PREFIX
 from envsolver.model.errors import ArtefactError, UsageError
 
@@ -171,7 +172,7 @@ class _Cache:
         return self.folder / carried_of(pin).path
 
     def _known(self, pin: Pin) -> Path:
-        return self.folder / "known" / f"{pin.file.sha256}.json"
+        return self.folder / "known" / f"{file_key(pin.file)}.json"
 
     def facts(self, pin: Pin) -> dict[str, Any] | None:
         """Return what is known of a package that was checked and unpacked before, None if nothing is."""
@@ -341,7 +342,7 @@ def _compile(
 ) -> dict[str, Stored]:
     """Compile the modules of each package by itself; return package → bytecode, which lies in its place then."""
     progress.stage("compiling packages of conda")
-    digests = {pin.package.name.removeprefix(CONDA_PREFIX): pin.file.sha256 or "" for pin in wanted.pins}
+    digests = {pin.package.name.removeprefix(CONDA_PREFIX): file_key(pin.file) for pin in wanted.pins}
     metas = read_metas(site.folder)
     places = _places(site, metas).files
     compiled: dict[str, Stored] = {}
@@ -413,13 +414,15 @@ def _finish(
             Content(
                 name=pin.package.name,
                 version=pin.package.version,
-                sha256=pin.file.sha256 or "",
+                sha256=file_key(pin.file),
                 shelf=shelf,
                 in_place=True,
             )
         )
         if any(path.endswith(f"{meta.name}-post-link.sh") for path in meta.files):
             notes.append(f"{meta.name} has a script that conda runs after installing it; it was not run")
+    if by_md5 := [pin.file.filename for pin in wanted.pins if pin.file.sha256 is None]:
+        notes.append(f"held against an md5, for their channel gives no sha256: {', '.join(by_md5)}")
     own = [entry for path, entry in found.items() if path not in taken and not path.startswith("conda-meta/")]
     urls = [f"{wanted.channels[pin.file.index]}/{pin.file.subdir}/{pin.file.filename}" for pin in wanted.pins]
     own.append(write_history(site.folder, urls, wanted.requested))

@@ -108,7 +108,7 @@ def record_of(pin: Pin, facts: dict[str, Any], archive: Path, channel: str) -> R
         noarch=facts["noarch"],
         depends=facts["depends"],
         constrains=facts["constrains"],
-        sha256=bytes.fromhex(file.sha256 or ""),
+        sha256=bytes.fromhex(file.sha256) if file.sha256 else None,
         md5=bytes.fromhex(file.md5) if file.md5 else None,
         size=file.size,
         license=facts["license"],

@@ -1,11 +1,14 @@
-"""Files of a lock fetched: held against size and sha256 while they arrive, resumed where they broke off."""
+"""Files of a lock fetched: held against size and sha256 while they arrive, resumed where they broke off.
+
+A package of conda whose channel gives no more than an md5 is held against that.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 
 from envsolver.model.errors import ArtefactError, NetworkError
@@ -96,7 +99,7 @@ async def download(pin: Pin, remote: Remote, path: Path, meter: Meter) -> None:
     """Fetch one file.
 
     Args:
-        pin: whose file it is; it has a sha256.
+        pin: whose file it is; it has a sha256, or an md5.
         remote: to fetch it from.
         path: to write it to; what is there already is the beginning of it.
         meter: is told.
@@ -153,7 +156,15 @@ class _Arriving:
         self.size = 0
         self._file = file
         self._meter = meter
-        self._digest = sha256()
+        self._algorithm = "md5" if pin.file.sha256 is None and pin.file.md5 is not None else "sha256"
+        self._digest = self._new()
+
+    def _new(self) -> hashlib._Hash:
+        return hashlib.new(self._algorithm, usedforsecurity=False)
+
+    @property
+    def _expected(self) -> str | None:
+        return self.pin.file.md5 if self._algorithm == "md5" else self.pin.file.sha256
 
     @property
     def full(self) -> bool:
@@ -163,7 +174,7 @@ class _Arriving:
     @property
     def complete(self) -> bool:
         """Whether it is the file of the lock."""
-        if self._digest.hexdigest() != self.pin.file.sha256:
+        if self._digest.hexdigest() != self._expected:
             return False
         self._file.flush()
         return True
@@ -185,7 +196,7 @@ class _Arriving:
         self._meter.have(-self.size)
         self._file.seek(0)
         self._file.truncate(0)
-        self._digest, self.size = sha256(), 0
+        self._digest, self.size = self._new(), 0
 
     def write(self, chunk: bytes) -> None:
         """Take in a piece.
@@ -207,4 +218,4 @@ class _Arriving:
         expected = self.pin.file.size
         if expected is not None and self.size != expected:
             return f"it has {self.size} bytes, the lock says {expected}"
-        return f"its sha256 is {self._digest.hexdigest()}, the lock says {self.pin.file.sha256}"
+        return f"its {self._algorithm} is {self._digest.hexdigest()}, the lock says {self._expected}"

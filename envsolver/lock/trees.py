@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from envsolver.lock.builds import installed, keep_builds
 from envsolver.lock.canonical import canonical
-from envsolver.lock.condapins import conda_pins
+from envsolver.lock.condapins import conda_pins, file_key
 from envsolver.model.errors import UsageError
 
 if TYPE_CHECKING:
@@ -63,5 +63,5 @@ def _content(lock: Lock, tree: LockedTree) -> list[tuple[str, str | None, str | 
     if lock.target(target.platform, tree.groups) != target:
         raise StopIteration
     pins = installed(lock, lock.select(target.platform, tree.groups), target.platform)
-    pins += conda_pins(lock, target.name)
-    return [(pin.package.name, pin.file.sha256, pin.file.reference) for pin in pins]
+    conda = [(pin.package.name, file_key(pin.file), None) for pin in conda_pins(lock, target.name)]
+    return [*((pin.package.name, pin.file.sha256, pin.file.reference) for pin in pins), *conda]
