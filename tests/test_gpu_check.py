@@ -17,7 +17,7 @@ from envsolver.app.project import Project
 from envsolver.model.errors import UsageError
 from tests.support.building import MINOR
 from tests.support.cli import CommandLine
-from tests.support.gpu_packages import compile_library, put, torch_files
+from tests.support.gpu_packages import compile_library, needs_no_gpu, put, torch_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,7 +95,8 @@ class Bench:
 def bench(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], default_index: IndexServer
 ) -> Bench:
-    """Return a project that is the current folder."""
+    """Return a project that is the current folder, on a machine without a GPU."""
+    needs_no_gpu()
     for name in ("LD_LIBRARY_PATH", "ENVSOLVER_REQUIRE_GPU"):
         monkeypatch.delenv(name, raising=False)
     root = tmp_path / "project"

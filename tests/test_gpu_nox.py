@@ -16,6 +16,7 @@ import pytest
 from envsolver.nox import catalogue
 from tests.support.building import MINOR
 from tests.support.cli import CommandLine
+from tests.support.gpu_packages import needs_no_gpu
 from tests.support.packages import make_wheel, wheel_filename
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def example(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], default_index: IndexServer
 ) -> Example:
     """Return the example project, locked."""
+    needs_no_gpu()
     pytest.importorskip("nox", reason="nox is not installed beside the tests")
     pytest.importorskip("virtualenv", reason="nox makes its environments with virtualenv")
     monkeypatch.delenv("ENVSOLVER_REQUIRE_GPU", raising=False)

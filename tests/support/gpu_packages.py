@@ -10,10 +10,12 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
 
+from envsolver.app.gpu_probe import look_at_node
 from tests.support.packages import make_wheel, wheel_filename
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from tests.support.index_server import IndexServer
 
-__all__ = ["PLATFORM_TAG", "compile_library", "compiler", "put", "torch_files"]
+__all__ = ["PLATFORM_TAG", "compile_library", "compiler", "needs_no_gpu", "put", "torch_files"]
 
 _CPYTHON = f"cp{sys.version_info.major}{sys.version_info.minor}"
 PLATFORM_TAG = f"{_CPYTHON}-{_CPYTHON}-manylinux2014_x86_64"
@@ -74,6 +76,17 @@ def put(
     """Publish a wheel."""
     plain = {path: textwrap.dedent(text) if isinstance(text, str) else text for path, text in files.items()}
     server.add(wheel_filename(name, version, tag), make_wheel(name, version, tag=tag, files=plain))
+
+
+@cache
+def _devices() -> int:
+    return len(look_at_node()[0].devices)
+
+
+def needs_no_gpu() -> None:
+    """Skip a test about a machine without a GPU, with the reason, on one that has any."""
+    if _devices():
+        pytest.skip("this machine has a GPU; the test is about one that has none")
 
 
 def compiler() -> str:
