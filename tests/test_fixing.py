@@ -152,6 +152,62 @@ def test_two_conflicts_are_resolved_together() -> None:
     assert fixes[0].outcome == "a 1.0, core-of-x 1.0, core-of-a 1.0, x 1.0"
 
 
+def of_many_years() -> MemorySource:
+    """Return an index with a framework whose oldest releases require nothing yet, and go with everything."""
+    source = MemorySource()
+    for minor in (*range(1, 10), *range(60, 121)):
+        source.add("web", f"0.{minor}.0", ["model<2"] if minor >= 60 else [])
+    for version in ("1.9", "1.10", "2.0"):
+        source.add("model", version)
+    source.add("plugin", "3.0", ["model>=2"])
+    source.add("plugin", "2.0", ["model>=1.10"])
+    return source
+
+
+def test_a_version_of_years_ago_is_not_suggested_where_a_smaller_change_helps() -> None:
+    fixes = fixes_of(spec_of("plugin>=2.5", "web==0.115.0"), of_many_years())
+    assert [fix.title for fix in fixes] == ["specs/x.yaml:5: plugin>=2.0 instead of plugin>=2.5"]
+    fixes = fixes_of(spec_of("web>=0.100", "plugin==3.0"), of_many_years())
+    assert [fix.title for fix in fixes] == ["specs/x.yaml:6: plugin==2.0 instead of plugin==3.0"]
+
+
+def test_where_only_versions_of_years_ago_fit_that_is_said() -> None:
+    source = of_many_years()
+    source.add("fixed", "1.0", ["plugin==3.0"])
+    *others, last = fixes_of(spec_of("fixed", "web==0.115.0"), source)
+    assert [fix.kind for fix in others] == ["drop", "drop"]
+    assert last.title == "specs/x.yaml:6: web==0.9.0 instead of web==0.115.0"
+    assert last.warning == "no version nearer to web==0.115.0 helps than 0.9.0, 106 minor versions older"
+
+
+def test_two_lines_do_not_move_to_years_ago_together_where_they_can_move_a_little() -> None:
+    source = MemorySource()
+    for minor in (*range(1, 10), *range(60, 121)):
+        # In the middle the two never go together; the newest of both do.
+        source.add("web", f"0.{minor}.0", ["core==1"] if minor < 10 else ["core==9"] if minor > 110 else ["core==5"])
+        source.add("api", f"0.{minor}.0", ["core==1"] if minor < 10 else ["core==9"] if minor > 112 else ["core==6"])
+    for version in ("1", "5", "6", "7", "9"):
+        source.add("core", version)
+    fixes = fixes_of(spec_of("web==0.105.0", "api==0.105.0"), source)
+    assert [fix.title for fix in fixes] == [
+        "specs/x.yaml:5: web==0.111.0 instead of web==0.105.0 and specs/x.yaml:6: api==0.113.0 instead of api==0.105.0"
+    ]
+
+
+def test_a_change_joined_with_another_counts_as_far_as_the_farther_of_them() -> None:
+    source = MemorySource()
+    for name in ("a", "x"):
+        for version in ("1.0", "2.0"):
+            source.add(f"core-of-{name}", version)
+        source.add(name, "2.0", [f"core-of-{name}==2.0"])
+    source.add("a", "1.0", ["core-of-a==1.0"])
+    for minor in (1, 60, 61):
+        source.add("web", f"0.{minor}.0", ["core-of-x==1.0"] if minor > 1 else [])
+    fixes = fixes_of(spec_of("a==2.0", "core-of-a==1.0", "web==0.61.0", "core-of-x>=2"), source)
+    assert fixes
+    assert not any("web==0.1.0" in fix.title for fix in fixes)
+
+
 def test_a_line_is_left_out_where_no_version_of_it_helps() -> None:
     source = MemorySource()
     source.add("onnxruntime-gpu", "1.14.1")

@@ -14,7 +14,16 @@ from itertools import combinations, product
 from typing import TYPE_CHECKING, Protocol
 
 from envsolver.app import proposals
-from envsolver.app.loosening import directions, distance, is_pin, loosened_edit, project_of, title, turned
+from envsolver.app.loosening import (
+    directions,
+    distance,
+    is_pin,
+    loosened_edit,
+    project_of,
+    remoteness,
+    title,
+    turned,
+)
 from envsolver.app.specedits import edited
 from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import NoSolutionError
@@ -112,17 +121,26 @@ async def find_fixes(
     search = _Search(spec, error.conflict, solve, hints or proposals.Hints(), most_solves)
     with suppress(_SpentError):
         await search.run()
-    trials = sorted(search.trials, key=lambda trial: trial.size)
+    trials = sorted(search.trials, key=lambda trial: (trial.remote, trial.size))
+    if search.helped:  # then nobody wants a version of years ago
+        trials = [trial for trial in trials if not trial.remote]
     return Found(tuple(trial.fix for trial in trials[:MOST_FIXES]), tuple(search.untried))
 
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """A fix with how much it changes (smaller is better), and what came of it."""
+    """A fix with how much it changes (smaller is better), and what came of it.
+
+    Attributes:
+        far: of its versions, the farthest from what the spec asks for.
+        remote: that is so far that a person would rather do something else.
+    """
 
     fix: Fix
     size: tuple[int, ...]
     versions: Versions
+    far: tuple[int, int]
+    remote: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,17 +196,22 @@ class _Search:
         await self._first_of(proposals.other_build(spec, conflict, self.hints))
         for proposal in proposals.groups_apart(spec, conflict):
             await self._propose(proposal)
-        harmless = bool(self.trials)
+        harmless = self.helped
         for proposal in proposals.ignored_rules(spec, conflict, self.hints):
             await self._propose(proposal)
         if not harmless:
             await self._move_pairs(lines)
             await self._chain()
         # To leave a line out is for when nothing else helps, which only what was tried can tell.
-        if not self.blind and not any(trial.fix.kind != "ignore-rule" for trial in self.trials):
+        if not self.blind and not self.helped:
             requirements = [line for line in lines if line.kind == "requirement"]
             for proposal in proposals.drops(requirements if len(requirements) > 1 else ()):
                 await self._propose(proposal)
+
+    @property
+    def helped(self) -> bool:
+        """Whether there is a change that somebody would make: no rule ignored, nothing left out, none of years ago."""
+        return any(not trial.remote and trial.fix.kind not in {"ignore-rule", "drop"} for trial in self.trials)
 
     def _stands_in_spec(self, reason: Reason) -> bool:
         """Say whether a reason is a line of the spec: an option of the command line is not."""
@@ -244,7 +267,10 @@ class _Search:
         return True
 
     async def _move(self, chosen: Sequence[tuple[Reason, Direction]]) -> bool:
-        """Move lines, see what comes of it, and write that down as narrowly as it can be; say whether it helps."""
+        """Move lines, see what comes of it, and write that down as narrowly as it can be; say whether it helps.
+
+        What moves to versions of years ago is kept for when nothing else helps.
+        """
         spec, lowest = turned(self.spec, chosen)
         with suppress(UntriedError):
             versions = await self._try(spec, lowest)
@@ -259,16 +285,19 @@ class _Search:
                 return False
             moved = [reason for reason, _ in chosen]
             far = max(distance(reason, version) for reason, version in zip(moved, found, strict=True))
+            years = [words for one in zip(moved, found, strict=True) if (words := remoteness(*one))]
+            warnings = [*years, *([unspoken] if (unspoken := self._unspoken_of(chosen)) else [])]
             self._keep(
                 "move" if any(is_pin(reason.text or "") for reason in moved) else "loosen",
                 " and ".join(title(edit, reason) for edit, reason in zip(edits, moved, strict=True)),
                 edits,
                 versions,
                 far=far,
+                remote=bool(years),
                 first=moved,
-                warning=self._unspoken_of(chosen),
+                warning="; ".join(warnings) or None,
             )
-            return True
+            return not years
         return False
 
     def _unspoken_of(self, chosen: Sequence[tuple[Reason, Direction]]) -> str | None:
@@ -290,9 +319,9 @@ class _Search:
             with suppress(_SpentError):
                 await further.run()
             self.left = further.left
-            for trial in sorted(further.trials, key=lambda trial: trial.size)[:MOST_WAYS]:
+            for trial in sorted(further.trials, key=lambda trial: (trial.remote, trial.size))[:MOST_WAYS]:
                 await self._join(passed, trial)
-            if any(trial.fix.kind != "ignore-rule" for trial in self.trials):
+            if self.helped:
                 return
 
     async def _join(self, passed: _Passed, trial: _Trial) -> None:
@@ -308,14 +337,17 @@ class _Search:
             versions = await self._try(edited(self.spec, (edit, *trial.fix.edits)))
             if versions is not None:
                 kind: FixKind = "move" if is_pin(line.text or "") else "loosen"
+                years = remoteness(line, version)
+                warnings = [one for one in (years, trial.fix.warning) if one]
                 self._keep(
                     max(kind, trial.fix.kind, key=_SIZES.__getitem__),
                     f"{title(edit, line)} and {trial.fix.title}",
                     (edit, *trial.fix.edits),
                     versions,
-                    far=distance(line, version),
+                    far=max(distance(line, version), trial.far),
+                    remote=trial.remote or years is not None,
                     first=[line],
-                    warning=trial.fix.warning,
+                    warning="; ".join(warnings) or None,
                 )
 
     async def _move_pairs(self, lines: Sequence[Reason]) -> None:
@@ -340,6 +372,7 @@ class _Search:
         versions: Versions,
         *,
         far: tuple[int, int] = (0, 0),
+        remote: bool = False,
         first: Sequence[Reason] = (),
         warning: str | None = None,
     ) -> None:
@@ -348,7 +381,8 @@ class _Search:
         if fix.edits not in [trial.fix.edits for trial in self.trials]:
             # What stands first in the spec matters most: of equal changes the one that stands last is the smallest.
             place = -max((self._place(reason) for reason in first), default=0)
-            self.trials.append(_Trial(fix, (_SIZES[kind], len(edits), *far, place, len(self.trials)), versions))
+            size = (_SIZES[kind], len(edits), *far, place, len(self.trials))
+            self.trials.append(_Trial(fix, size, versions, far, remote))
 
     def _place(self, reason: Reason) -> int:
         lines = (*self.spec.requirements, *self.spec.constraints)

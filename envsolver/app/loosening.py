@@ -23,9 +23,26 @@ if TYPE_CHECKING:
     from envsolver.model.conflict import Reason
     from envsolver.model.spec import Spec, SpecRequirement
 
-__all__ = ["Direction", "directions", "distance", "is_pin", "loosened_edit", "project_of", "title", "turned"]
+__all__ = [
+    "Direction",
+    "directions",
+    "distance",
+    "is_pin",
+    "loosened_edit",
+    "project_of",
+    "remoteness",
+    "title",
+    "turned",
+]
+
+MOST_MAJORS = 10
+"""A version that is more major versions away than that is of another time: nobody would take it."""
+MOST_MINORS = 30
+"""Likewise of versions of the same major; projects that release every other week make about as many in a year."""
 
 _PINS = frozenset({"==", "===", "~="})
+_PARTS = 8
+"""More than versions have: what differs in the first part differs most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +176,31 @@ def distance(reason: Reason, version: str) -> tuple[int, int]:
         for part in range(length):
             old, new = ((*asked, *[0] * length)[part], (*release, *[0] * length)[part])
             if old != new:
-                worst = max(worst, (8 - part, abs(old - new)))
+                worst = max(worst, (_PARTS - part, abs(old - new)))
                 break
     return worst
+
+
+def remoteness(reason: Reason, version: str) -> str | None:
+    """Return in words how far a version is from what a line asks for, if it is of another time; None if it is not."""
+    part, steps = distance(reason, version)
+    major = part == _PARTS
+    if steps <= (MOST_MAJORS if major else MOST_MINORS) or part < _PARTS - 1:
+        return None
+    age = "older" if _is_older(reason, version) else "newer"
+    what = "major" if major else "minor"
+    return f"no version nearer to {reason.text} helps than {version}, {steps} {what} versions {age}"
+
+
+def _is_older(reason: Reason, version: str) -> bool:
+    from packaging.version import Version
+
+    found = Version(version)
+    return any(
+        found < Version(one.version.removesuffix(".*"))
+        for one in parse_requirement(reason.text or "").specifier
+        if one.operator not in {"<", "<=", "!="}
+    )
 
 
 def project_of(requirement: SpecRequirement) -> Name:

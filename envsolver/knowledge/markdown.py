@@ -37,10 +37,10 @@ Without `strength = 'preference'` it is hard. To switch a shipped rule off, a sp
 
 A preference whose severity is `unsupported` or `info` is told and never solved for. Such are `LIGHTNING-TESTED-*` (the
 newest torch that a Lightning was tested with) and `TORCH-ORT-1*` (torch-ort and onnxruntime-training under one number).
-That nobody tested a pair does not say that it fails: of [the stacks](stacks.md), pytorch-lightning 1.6.4 runs with torch
-1.12.0, for which it was not tested, and 2.0.9 beside FairScale, which Lightning 2 does not support. To solve for them
-would trade versions that work for older ones. A pair that was seen to fail has a rule of its own, which is solved for.
-`check` reports what is untested as a warning, or as a note.
+That nobody tested a pair does not say that it fails: of [the stacks](stacks.md), pytorch-lightning 1.6.4 runs with
+torch 1.12.0, for which it was not tested, and 2.0.9 beside FairScale, which Lightning 2 does not support. To solve for
+them would trade versions that work for older ones. A pair that was seen to fail has a rule of its own, which is solved
+for. `check` reports what is untested as a warning, or as a note.
 """
 
 
