@@ -56,6 +56,7 @@ def channel(tmp_path_factory: pytest.TempPathFactory) -> ChannelFolder:
             "etc/lib.conf": f"root = {BUILD_PREFIX}/share\n".encode(),
             "bin/.lib-post-link.sh": b"exit 1\n",
         },
+        suffix=".tar.bz2",
         prefixes={"lib/libdata.so.1": "binary", "etc/lib.conf": "text"},
     ).publish(made)
     CondaPackage(
@@ -366,7 +367,7 @@ def test_a_path_for_which_packages_have_no_room(cli: CommandLine, tmp_path: Path
     prefix = tmp_path / ("x" * 120) / ("y" * 120)
     done = cli("build", "a", "--prefix", str(prefix))
     assert done.status == 2
-    assert f"lib-1.0-py_0.conda has room for a path of {len(BUILD_PREFIX)} characters" in done.said
+    assert f"lib-1.0-py_0.tar.bz2 has room for a path of {len(BUILD_PREFIX)} characters" in done.said
     assert not list(prefix.parent.iterdir())
 
 

@@ -75,7 +75,6 @@ def conda_set(lock: Lock, target: LockedTarget) -> CondaSet | None:
         pins=pins,
         channels={pin.file.index: lock.index_url(pin.file.index) or "" for pin in pins},
         requested=requested,
-        platform=target.platform,
     )
 
 

@@ -11,17 +11,17 @@ import asyncio
 import os
 import posixpath
 import shutil
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from envsolver.build.assemble import Content, Linker
-from envsolver.build.bundle import carried_of, gather
+from envsolver.build.bundle import gather
 from envsolver.build.bytecode import compile_tree
 from envsolver.build.compare import scan
+from envsolver.build.condacache import CondaCache, DamagedError
 from envsolver.build.condameta import read_metas, write_history, write_meta
-from envsolver.build.condarecord import facts_of, record_of
+from envsolver.build.condarecord import record_of
 from envsolver.build.layout import OWN_FOLDER
 from envsolver.build.manifest import LINK
 from envsolver.build.places import STARTERS, Place, Places, normal, write_places
@@ -59,13 +59,11 @@ class CondaSet:
         pins: sorted by name.
         channels: alias → URL without a slash at its end, as ``conda-meta`` names it.
         requested: match specs of the spec, by package.
-        platform: ``linux-64``.
     """
 
     pins: tuple[Pin, ...]
     channels: Mapping[str, str]
     requested: Mapping[str, Sequence[str]]
-    platform: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,14 +102,6 @@ class CondaPart:
     notes: tuple[str, ...]
 
 
-class _DamagedError(Exception):
-    """Something of the cache is not what it should be."""
-
-    def __init__(self, subject: str, reason: str, folder: str | None = None) -> None:
-        super().__init__(subject)
-        self.subject, self.reason, self.folder = subject, reason, folder
-
-
 def place(
     store: Store,
     wanted: CondaSet,
@@ -135,7 +125,7 @@ def place(
         UsageError: the prefix is too long for a package.
         OSError: something cannot be written.
     """
-    shelf = _Cache(store)
+    shelf = CondaCache(store)
     received = 0
     for turn in range(1, _TURNS + 1):
         missing = [pin for pin in wanted.pins if shelf.facts(pin) is None]
@@ -148,7 +138,7 @@ def place(
             progress.stage("installing packages of conda")
             metas = _install(shelf, wanted, site)
             found = _settle(site, metas)
-        except _DamagedError as error:
+        except DamagedError as error:
             if turn == _TURNS:
                 raise ArtefactError(error.subject, error.reason) from error
             # The cache lost something, or was written into: what it has is fetched and unpacked once more.
@@ -161,55 +151,7 @@ def place(
     raise AssertionError  # the last turn returns or raises
 
 
-class _Cache:
-    """Archives that arrived, and what is known of those that rattler has unpacked."""
-
-    def __init__(self, store: Store) -> None:
-        self.folder = store.folder / "conda"
-        self.unpacked = self.folder / "pkgs"
-
-    def archive(self, pin: Pin) -> Path:
-        return self.folder / carried_of(pin).path
-
-    def _known(self, pin: Pin) -> Path:
-        return self.folder / "known" / f"{file_key(pin.file)}.json"
-
-    def facts(self, pin: Pin) -> dict[str, Any] | None:
-        """Return what is known of a package that was checked and unpacked before, None if nothing is."""
-        import json
-
-        try:
-            found = json.loads(self._known(pin).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-        return found if isinstance(found, dict) else None
-
-    def know(self, pin: Pin) -> None:
-        """Check an archive that arrived, and keep what it says of itself."""
-        import json
-
-        facts = facts_of(pin, self.archive(pin))
-        path = self._known(pin)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f"{path.name}.{os.getpid()}")
-        part.write_text(json.dumps(facts), encoding="utf-8")
-        part.replace(path)
-
-    def forget(self, pins: Sequence[Pin], folder: str | None) -> None:
-        for pin in pins:
-            self._known(pin).unlink(missing_ok=True)
-        if folder is not None and os.path.dirname(folder) == str(self.unpacked):  # noqa: PTH120 - as rattler writes it
-            shutil.rmtree(folder, ignore_errors=True)
-
-    def drop_archives(self, pins: Sequence[Pin]) -> None:
-        """Delete the archives: what is unpacked is enough."""
-        for pin in pins:
-            with suppress(OSError):
-                self.archive(pin).unlink(missing_ok=True)
-                self.archive(pin).parent.rmdir()
-
-
-def _check_length(cache: _Cache, wanted: CondaSet, site: CondaSite) -> None:
+def _check_length(cache: CondaCache, wanted: CondaSet, site: CondaSite) -> None:
     """Refuse a prefix for which a binary has no room.
 
     Raises:
@@ -225,7 +167,7 @@ def _check_length(cache: _Cache, wanted: CondaSet, site: CondaSite) -> None:
         )
 
 
-def _install(cache: _Cache, wanted: CondaSet, site: CondaSite) -> list[CondaMeta]:
+def _install(cache: CondaCache, wanted: CondaSet, site: CondaSite) -> list[CondaMeta]:
     from rattler import install
     from rattler.config import Config
     from rattler.exceptions import InstallerError, LinkError, TransactionError
@@ -252,7 +194,7 @@ def _install(cache: _Cache, wanted: CondaSet, site: CondaSite) -> list[CondaMeta
             )
         )
     except (InstallerError, LinkError, TransactionError) as error:
-        raise _DamagedError(
+        raise DamagedError(
             "packages of conda", f"rattler cannot install them: {' '.join(str(error).split())}"
         ) from error
     work.rename(site.folder)
@@ -273,9 +215,9 @@ def _settle(site: CondaSite, metas: Sequence[CondaMeta]) -> dict[str, Entry]:
         for path, declared in meta.declared().items():
             entry = found.get(path)
             if entry is not None and entry.mode != LINK and entry.sha256 != declared:
-                raise _DamagedError(meta.filename, _why_other(site, places, path), meta.unpacked)
+                raise DamagedError(meta.filename, _why_other(site, places, path), meta.unpacked)
             if entry is None and not path.endswith(".pyc"):
-                raise _DamagedError(meta.filename, f"{path} is not there after installing it", meta.unpacked)
+                raise DamagedError(meta.filename, f"{path} is not there after installing it", meta.unpacked)
     return found
 
 
@@ -322,7 +264,7 @@ def _places(site: CondaSite, metas: Sequence[CondaMeta]) -> Places:
             if full.is_file():
                 data = full.read_bytes()
                 if placeholder.encode() in data:
-                    raise _DamagedError(meta.filename, f"{path} still has the place where it was built", meta.unpacked)
+                    raise DamagedError(meta.filename, f"{path} still has the place where it was built", meta.unpacked)
                 files[path] = _place(site, data, Place(placeholder=placeholder, binary=binary), declared.get(path))
     return Places(prefix=str(site.prefix), files=files)
 

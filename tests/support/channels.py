@@ -39,10 +39,11 @@ class ChannelFolder:
         number: int = 0,
         subdir: str = "linux-64",
         constrains: Sequence[str] = (),
+        suffix: str = ".conda",
         **changed: Any,
     ) -> str:
         """Add a package; ``changed`` replaces keys of its record, None takes one out. Return its file name."""
-        filename = f"{name}-{version}-{build}.conda"
+        filename = f"{name}-{version}-{build}{suffix}"
         digest = hashlib.sha256(f"{self.folder.name}/{filename}".encode()).hexdigest()
         record = {
             "name": name,
@@ -71,5 +72,7 @@ class ChannelFolder:
         for subdir, packages in self.subdirs.items():
             path = self.folder / subdir / "repodata.json"
             path.parent.mkdir(parents=True, exist_ok=True)
-            document = {"info": {"subdir": subdir}, "packages": {}, "packages.conda": packages, "repodata_version": 1}
+            document: dict[str, Any] = {"info": {"subdir": subdir}, "repodata_version": 1}
+            for key, old in (("packages", True), ("packages.conda", False)):
+                document[key] = {name: one for name, one in packages.items() if name.endswith(".tar.bz2") is old}
             path.write_text(json.dumps(document), encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import hashlib
 import io
 import json
@@ -42,6 +43,7 @@ class CondaPackage:
         prefixes: path → mode (``text`` or ``binary``) of the files in which :data:`BUILD_PREFIX` stands.
         executables: paths.
         entry_points: of a noarch package, ``name = module:function``.
+        suffix: ``.conda``, or ``.tar.bz2`` for the older format.
     """
 
     name: str
@@ -53,10 +55,11 @@ class CondaPackage:
     prefixes: Mapping[str, str] = field(default_factory=dict)
     executables: Sequence[str] = ()
     entry_points: Sequence[str] = ()
+    suffix: str = ".conda"
 
     @property
     def filename(self) -> str:
-        return f"{self.name}-{self.version}-{self.build}.conda"
+        return f"{self.name}-{self.version}-{self.build}{self.suffix}"
 
     def publish(self, channel: ChannelFolder, **changed: Any) -> Path:
         """Write the archive into a channel; ``changed`` replaces keys of its record there."""
@@ -71,11 +74,15 @@ class CondaPackage:
             **({"noarch": "python"} if self.subdir == "noarch" else {}),
             **changed,
         }
-        channel.add(self.name, self.version, self.depends, build=self.build, subdir=self.subdir, **facts)
+        channel.add(
+            self.name, self.version, self.depends, build=self.build, subdir=self.subdir, suffix=self.suffix, **facts
+        )
         return path
 
     def archive(self) -> bytes:
-        """Return the archive, in the format of conda since 4.7, without compression."""
+        """Return the archive; that of conda since 4.7 is not compressed."""
+        if self.suffix == ".tar.bz2":
+            return bz2.compress(_tar({**dict(self._info()), **self.files}, self.executables), 1)
         stem = self.filename.removesuffix(".conda")
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w") as archive:
@@ -203,10 +210,8 @@ def interpreter_package(version: str = f"{MINOR}.99") -> CondaPackage:
         real = (Path(sysconfig.get_config_var("LIBDIR")) / library).resolve()
         files[f"lib/{real.name}"] = _relocated(_stripped(real), here, ".")
     root = Path(sysconfig.get_path("stdlib"))
-    for path in sorted(root.rglob("*")):
-        inner = path.relative_to(root)
-        if not path.is_file() or _is_left_out(inner):
-            continue
+    for inner in _standard_library(root):
+        path = root / inner
         name = f"lib/python{MINOR}/{inner.as_posix()}"
         if path.suffix == ".so":
             files[name] = _relocated(_stripped(path), here, "../..")
@@ -224,6 +229,13 @@ def interpreter_package(version: str = f"{MINOR}.99") -> CondaPackage:
         prefixes=prefixes,
         executables=[f"bin/python{MINOR}"],
     )
+
+
+def _standard_library(root: Path) -> Iterator[Path]:
+    for folder, folders, names in os.walk(root):
+        here = Path(folder).relative_to(root)
+        folders[:] = sorted(name for name in folders if not _is_left_out(here / name / "__init__.py"))
+        yield from (here / name for name in sorted(names) if not _is_left_out(here / name))
 
 
 def _is_left_out(inner: Path) -> bool:
