@@ -420,6 +420,9 @@ def test_receipts_of_what_envsolver_ships(bench: Bench, repository: Path) -> Non
     (proof,) = receipts_of(Project(root=bench.run.root), "acpt-1.13-py38")
     assert proof.current
     assert not proof.counts  # nobody held the files against the lock
+    gate = ("check", "acpt-1.13-py38", "--json", "--require-receipt")
+    assert codes_of(bench.run(*gate, "cpu")) == ["RUN021"]
+    assert codes_of(bench.run(*gate, "sm_80")) == ["RUN020"]
     shutil.rmtree(bench.run.root / "specs")
     done = bench.run("gpu", "check", "acpt-1.13-py38", "--report", report, "--json")
     assert done.json["receipt"] is None

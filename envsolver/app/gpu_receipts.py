@@ -136,30 +136,49 @@ def wanted(architectures: str, max_age: str | None) -> Wanted:
 
 
 def with_receipts(
-    project: Project, environments: Sequence[Environment], outcomes: Sequence[CheckOutcome], asked: Wanted
+    project: Project,
+    environments: Sequence[Environment],
+    outcomes: Sequence[CheckOutcome],
+    asked: Wanted,
+    *,
+    folder: Path | None = None,
 ) -> tuple[CheckOutcome, ...]:
     """Return the outcomes of ``check`` with a finding for each receipt that is missing or does not count.
 
     Environments that are not for GPUs, by their spec, need none but that of a CPU.
+
+    Args:
+        project: of the environments.
+        environments: that were judged.
+        outcomes: one for each.
+        asked: the receipts that must be there.
+        folder: of the user's project, which keeps the receipts of what envsolver ships; None: the nearest.
+
+    Raises:
+        UsageError: envsolver ships the environments, and there is no project.
     """
+    from envsolver.app.project import open_project
     from envsolver.findings.judge import ordered
 
+    home = open_project(folder) if project.shipped else project
     now = datetime.now(UTC)
     found = []
     for environment, outcome in zip(environments, outcomes, strict=True):
         if outcome.error is not None or outcome.standing == "missing":
             found.append(outcome)
             continue
-        lacks = tuple(_lacks(project, environment, asked, now))
+        lacks = tuple(_lacks(project, home, environment, asked, now))
         found.append(replace(outcome, findings=ordered((*lacks, *outcome.findings))) if lacks else outcome)
     return tuple(found)
 
 
-def _lacks(project: Project, environment: Environment, asked: Wanted, now: datetime) -> Iterator[Finding]:
+def _lacks(
+    project: Project, home: Project, environment: Environment, asked: Wanted, now: datetime
+) -> Iterator[Finding]:
     from envsolver.findings.model import Finding
 
     gpu = project.spec(environment, validate=False).gpu
-    proofs = receipts_of(project, environment.name)
+    proofs = receipts_of(home, environment.name)
     for architecture in asked.architectures:
         if architecture != "cpu" and (gpu is None or gpu.backend == "cpu"):
             continue
@@ -178,7 +197,7 @@ def _lacks(project: Project, environment: Environment, asked: Wanted, now: datet
             message=message,
             environment=environment.name,
             packages=(),
-            place=Origin(project.relative(of_it[0].path if of_it else environment.path), 1),
+            place=Origin(home.relative(of_it[0].path) if of_it else project.relative(environment.path), 1),
             hint=f"`envsolver gpu check {environment.name} --prefix DIR` on such a node writes one; commit it",
         )
 

@@ -94,7 +94,7 @@ def check(
         if asked is not None:
             from envsolver.app.gpu_receipts import with_receipts
 
-            outcomes = with_receipts(project, environments, outcomes, asked)
+            outcomes = with_receipts(project, environments, outcomes, asked, folder=ui.common.project)
     else:
         if outdated:
             raise click.UsageError("--outdated goes with environments only: --file names no indexes")
