@@ -87,6 +87,13 @@ def live(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation as a site; a warning, such as a link that leads nowhere, fails."""
+    session.install(*nox.project.dependency_groups(GROUPS, "docs"), silent=True)
+    session.run("mkdocs", "build", "--strict", "--site-dir", str(Path(session.create_tmp()) / "site"), *session.posargs)
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """Feed every parser with hostile input for ten minutes: ``nox -s fuzz -- --seconds 60 --target lock``."""
     guided = "atheris" in session.posargs

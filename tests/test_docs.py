@@ -39,6 +39,28 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(target), link
 
 
+def test_tests_that_documents_name_exist() -> None:
+    named = {
+        found for page in PAGES for found in re.findall(r"`(tests/[\w/]+\.py)((?:::\w+)*)`", page.read_text("utf-8"))
+    }
+    assert len(named) > 50
+    for path, parts in sorted(named):
+        text = (ROOT / path).read_text(encoding="utf-8")
+        for part in parts.split("::")[1:]:
+            assert re.search(rf"^\s*(?:async )?(?:def|class) {part}\b", text, re.MULTILINE), f"{path}{parts}"
+
+
+def test_targets_of_the_fuzzer_that_documents_name_exist() -> None:
+    from tests.fuzz.targets import TARGETS
+
+    text = (DOCS / "security.md").read_text(encoding="utf-8")
+    named = {
+        one for found in re.findall(r"test_fuzz\.py` \(([^)]*)\)", text) for one in re.findall(r"`([\w-]+)`", found)
+    }
+    assert named
+    assert named <= TARGETS.keys()
+
+
 def test_every_page_is_found_from_the_first() -> None:
     found = {DOCS / "index.md"}
     waiting = list(found)

@@ -25,7 +25,7 @@ _DAMAGE = (
     OSError,
     ValueError,
     RuntimeError,
-    KeyError,  # a hard link to what is not there
+    LookupError,  # a hard link to what is not there, a name that is empty
     ArithmeticError,  # times and sizes beyond what a system has
 )
 
