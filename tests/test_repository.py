@@ -86,8 +86,10 @@ def test_no_file_names_a_place_on_a_machine() -> None:
 
 
 def test_text_files_are_clean() -> None:
-    assert found(r"\s$|\r|\t(?=.*\.py:)") == []
-    assert [path for path, text in texts().items() if text and not text.endswith("\n")] == []
+    hostile = "tests/data/fuzz/"  # what is wrong with these is what they are for
+    assert [place for place in found(r"\s$|\r|\t(?=.*\.py:)") if not place.startswith(hostile)] == []
+    unended = [path for path, text in texts().items() if text and not text.endswith("\n")]
+    assert [path for path in unended if not path.startswith(hostile)] == []
 
 
 def test_the_version_stands_in_one_place() -> None:
