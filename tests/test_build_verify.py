@@ -16,9 +16,10 @@ import pytest
 from envsolver.app.api import load_lock
 from envsolver.build.manifest import MANIFEST, dumps, loads, read_manifest
 from tests.kills import MORTAL
-from tests.support.building import MINOR, snapshot
+from tests.support.building import MINOR, raw_wheel, snapshot
 from tests.support.cli import CommandLine
 from tests.support.packages import make_wheel, wheel_filename
+from tests.test_build_elf import program
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,6 +117,25 @@ def test_causes(project: CommandLine, change: Callable[[Path], object], cause: s
     done = project(*VERIFY, "--json")
     assert done.status == 1
     assert done.json["differences"] == [{"package": package, "cause": cause, "path": path}]
+
+
+def test_debug_information(project: CommandLine, default_index: IndexServer) -> None:
+    """A library that was built elsewhere; told from one that does something else."""
+    data = raw_wheel({"built.so": program(b"code", debug=b"/build/here", build_id=b"1" * 8)}, name="built")
+    default_index.add(wheel_filename("built", "1.0"), data)
+    project.spec("demo", f'python: "{MINOR}"\nplatforms: [linux-64]\npip: [built]\n')
+    assert project("lock", "demo").status == 0
+    project(*BUILD)
+    library = project.root / "env" / SITE / "built.so"
+    for content, cause in (
+        (program(b"code", debug=b"/tmp/elsewhere", build_id=b"2" * 8), "debug"),
+        (program(b"evil", debug=b"/build/here", build_id=b"1" * 8), "changed"),
+        (b"\x7fELF", "changed"),
+    ):
+        spoil(library, lambda _, content=content: content)  # type: ignore[misc] # a default binds it
+        assert [one["cause"] for one in project(*VERIFY, "--json").json["differences"]] == [cause]
+    spoil(library, lambda _: program(b"code", debug=b"", build_id=b"3" * 8))
+    assert f"built: 1 file in debug information alone: {SITE}/built.so" in project(*VERIFY).out
 
 
 def test_permissions(project: CommandLine) -> None:
@@ -320,7 +340,7 @@ def test_killed_at_random_moments(project: CommandLine, phase: str) -> None:
     start_afresh()
     steps = int(run(0).stdout.rpartition("steps ")[2])
     assert steps > 20
-    for moment in random.Random(phase).sample(range(1, steps + 1), 6):  # noqa: S311 - moments, no secrets
+    for moment in random.Random(phase).sample(range(1, steps + 1), 10):  # noqa: S311 - moments, no secrets
         start_afresh()
         assert run(moment).returncode == -signal.SIGKILL
         if (project.root / "env").exists():

@@ -113,7 +113,7 @@ def verify(
     pins += conda_pins(lock, target.name)
     moved = _moved(built, pins)
     # Of an environment that another lock was built into, what can be said is what has changed since.
-    expected, notes = (built, ()) if moved else _expected(lock, target, pins, built)
+    expected, notes, originals = (built, (), {}) if moved else _expected(lock, target, pins, built)
     home, moved_away = _home(prefix)
     notes += moved_away
     progress.stage("reading files")
@@ -131,7 +131,7 @@ def verify(
         wanted=expected.digest,
         entries=found,
         moved=moved,
-        differences=compare(prefix, found, expected),
+        differences=compare(prefix, found, expected, originals),
         notes=notes,
     )
 
@@ -151,8 +151,8 @@ def _home(prefix: Path) -> tuple[Path, tuple[str, ...]]:
 
 def _expected(
     lock: Lock, target: LockedTarget, pins: Sequence[Pin], built: Manifest
-) -> tuple[Manifest, tuple[str, ...]]:
-    """Return what should be there, from the best witness that there is."""
+) -> tuple[Manifest, tuple[str, ...], dict[str, Path]]:
+    """Return what should be there, from the best witness that there is, notes, and the files that are at hand."""
     tag = "cp" + built.python.replace(".", "")
     store = Store(default_cache_root(os.environ, Path.home()), f"{tag}-{target.platform}")
     wheels = [pin for pin in pins if pin.file.kind == "wheel"]
@@ -165,14 +165,15 @@ def _expected(
             groups=tuple(built.groups),
             bytecode=built.bytecode,
         )
-        return plan(contents_of(pins, shelves), way).manifest, ()
+        planned = plan(contents_of(pins, shelves), way)
+        return planned.manifest, (), {one.path: folder / one.path for _, folder, own in planned.trees for one in own}
     recorded = recorded_tree(lock, target.name, built.groups, bytecode=built.bytecode)
     if recorded is None:
         note = (
             "compared with its own manifest alone: the store has not all of its wheels, and the lock records no digest"
         )
-        return built, (note,)
-    return built, ()
+        return built, (note,), {}
+    return built, (), {}
 
 
 def _moved(built: Manifest, pins: Sequence[Pin]) -> tuple[Moved, ...]:

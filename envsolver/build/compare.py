@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from envsolver.build.elf import same_program
 from envsolver.build.layout import OWN_FOLDER
 from envsolver.build.manifest import LINK, PYTHON, Entry, link_entry, normal_config
 from envsolver.build.places import normal, read_places
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from envsolver.build.manifest import Manifest
@@ -22,16 +23,19 @@ if TYPE_CHECKING:
 
 __all__ = ["Cause", "Difference", "compare", "scan"]
 
-Cause: TypeAlias = Literal["missing", "extra", "mode", "bytecode", "RECORD", "path", "interpreter", "changed"]
+Cause: TypeAlias = Literal["missing", "extra", "mode", "bytecode", "RECORD", "debug", "path", "interpreter", "changed"]
 """In which way a file differs.
 
 ``missing``, ``extra``: it is not there, or should not be. ``mode``: its permissions alone. ``bytecode``: compiled by
-somebody else, or too many. ``RECORD``: an installer was at work. ``path``: it has the place of the environment in it.
-``interpreter``: the links to it. ``changed``: anything else.
+somebody else, or too many. ``RECORD``: an installer was at work. ``debug``: a library that differs in debug
+information, symbols or build id alone; told only where the right one is at hand. ``path``: it has the place of the
+environment in it. ``interpreter``: the links to it. ``changed``: anything else.
 """
 _PIECE = 1 << 20
 _LARGEST_SEARCHED = 16 << 20
 """Bytes up to which a file is searched for the path of its environment."""
+_LARGEST_PARSED = 64 << 20
+"""Bytes up to which a library is looked into."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -67,13 +71,16 @@ def scan(prefix: Path, *, lies_at: Path | None = None) -> tuple[Entry, ...]:
         return tuple(pool.map(lambda path: _entry(str(prefix), path, places), sorted(found)))
 
 
-def compare(prefix: Path, found: Iterable[Entry], wanted: Manifest) -> tuple[Difference, ...]:
+def compare(
+    prefix: Path, found: Iterable[Entry], wanted: Manifest, originals: Mapping[str, Path] | None = None
+) -> tuple[Difference, ...]:
     """Return how an environment differs from its manifest, sorted.
 
     Args:
         prefix: where it lies; files that are not as they should be are searched for this path.
         found: what is there, as :func:`scan` returned it.
         wanted: what should be.
+        originals: files as they should be, as far as they are at hand.
     """
     there = {entry.path: entry for entry in found}
     owners = {entry.path: part.name for part in wanted.parts for entry in part.entries}
@@ -86,11 +93,11 @@ def compare(prefix: Path, found: Iterable[Entry], wanted: Manifest) -> tuple[Dif
         if is_ is not None and be is not None and (is_.mode, is_.sha256) == (be.mode, be.sha256):
             continue
         package = owners[path] if path in owners else _nearby(path, folders)
-        differences.append(Difference(package=package, cause=_cause(prefix, path, is_, be), path=path))
+        differences.append(Difference(package=package, cause=_cause(prefix, path, is_, be, originals or {}), path=path))
     return tuple(sorted(differences))
 
 
-def _cause(prefix: Path, path: str, is_: Entry | None, be: Entry | None) -> Cause:
+def _cause(prefix: Path, path: str, is_: Entry | None, be: Entry | None, originals: Mapping[str, Path]) -> Cause:
     if is_ is None:
         return "missing"
     if "/__pycache__/" in path and path.endswith(".pyc"):
@@ -103,7 +110,18 @@ def _cause(prefix: Path, path: str, is_: Entry | None, be: Entry | None) -> Caus
         return "interpreter"
     if path.endswith(".dist-info/RECORD"):
         return "RECORD"
+    if path in originals and _same_program(prefix / path, originals[path]):
+        return "debug"
     return "path" if _mentions(prefix / path, os.fsencode(prefix)) else "changed"
+
+
+def _same_program(one: Path, other: Path) -> bool:
+    try:
+        if one.is_symlink() or max(path.stat().st_size for path in (one, other)) > _LARGEST_PARSED:
+            return False
+        return same_program(one.read_bytes(), other.read_bytes())
+    except OSError:
+        return False
 
 
 def _mentions(path: Path, text: bytes) -> bool:

@@ -1,4 +1,6 @@
-"""Search paths in shared libraries: those of the folder in which they were built become relative to themselves.
+"""Shared libraries: what of them depends on where they were built.
+
+Search paths of the folder in which they were built become relative to themselves.
 
 CMake and others link libraries with a run path to wherever their dependencies lay at the time. In a wheel that is a
 path that nobody has any more; what lies in the same environment can be named from ``$ORIGIN`` (ELF gABI, "Shared
@@ -14,11 +16,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["relocate"]
+__all__ = ["relocate", "same_program"]
 
 _PT_LOAD, _PT_DYNAMIC = 1, 2
 _DT_STRTAB, _DT_RPATH, _DT_RUNPATH = 5, 15, 29
 _HEADER = 64
+_SHT_NOTE = 7
+_BUILD_ID = b".note.gnu.build-id"
+_LARGEST_ID = 64
 
 
 def relocate(data: bytes, path: str, *, site: str, build: str) -> bytes:
@@ -82,3 +87,45 @@ def _offset_of(address: int, segments: list[tuple[int, int, int, int]]) -> int:
         if kind == _PT_LOAD and start <= address < start + size:
             return offset + address - start
     raise ValueError("the address is in no segment")
+
+
+def same_program(one: bytes, other: bytes) -> bool:
+    """Say whether two libraries are the same in all that is loaded when they run, but for a build id.
+
+    What differs then is debug information, symbol tables, or an identifier made of them.
+
+    Args:
+        one: 64-bit little-endian ELF; anything else is the same as nothing.
+        other: likewise.
+    """
+    try:
+        return _loaded(one) == _loaded(other)
+    except (struct.error, ValueError, IndexError):
+        return False
+
+
+def _loaded(data: bytes) -> list[tuple[int, int, int, int, bytes]]:
+    """Return the segments, with the bytes of those that are loaded, less what says where sections and build id are."""
+    if not data.startswith(b"\x7fELF\x02\x01"):
+        raise ValueError("not such a file")
+    plain = bytearray(data)
+    for start, size in ((40, 8), (60, 4), *_build_ids(data)):
+        plain[start : start + size] = bytes(size)
+    segments = [
+        (kind, offset, address, size, bytes(plain[offset : offset + size]) if kind == _PT_LOAD else b"")
+        for kind, offset, address, size in _segments(data)
+    ]
+    if not any(kind == _PT_LOAD for kind, *_ in segments):
+        raise ValueError("nothing of it is loaded")
+    return segments
+
+
+def _build_ids(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield offset and size of the notes that identify a build."""
+    (start,) = struct.unpack_from("<Q", data, 40)
+    width, count, names = struct.unpack_from("<HHH", data, 58)
+    sections = [struct.unpack_from("<IIQQQQ", data, start + number * width) for number in range(count)]
+    for name, kind, _, _, offset, size in sections:
+        at = sections[names][4] + name
+        if kind == _SHT_NOTE and size <= _LARGEST_ID and data[at : at + len(_BUILD_ID) + 1] == _BUILD_ID + b"\0":
+            yield offset, min(size, len(data) - offset)

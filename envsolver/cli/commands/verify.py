@@ -29,6 +29,7 @@ _WORDS = {
     "mode": "with other permissions",
     "bytecode": "bytecode",
     "RECORD": "RECORD, which an installer wrote",
+    "debug": "in debug information alone",
     "path": "with the path of the environment in it",
     "interpreter": "links to another interpreter",
     "changed": "changed",
