@@ -528,6 +528,29 @@ def test_a_kill_at_any_moment_leaves_nothing_that_the_next_run_minds(
     assert cli("lock", "a", "--check").status == 0
 
 
+def test_unknown_packages_of_all_platforms_are_said_in_one_go(cli: CommandLine) -> None:
+    lines = ["qqqqq", "rrrrr; sys_platform == 'darwin'", "sssss; sys_platform == 'linux'"]
+    wanted = "".join(f"\n      - {line}" for line in lines)
+    cli.spec("b", SPEC.replace("[linux-64]", "[osx-arm64, linux-64]").replace("- app", f"- app{wanted}"))
+    done = cli("lock", "b")
+    assert done.status == 3
+    assert "error: no index has a package 'qqqqq', required by specs/b.yaml:5 (asked: default)" in done.said
+    assert "for osx-arm64: no index has a package 'rrrrr', required by specs/b.yaml:6 (asked: default)" in done.said
+    assert "for linux-64: no index has a package 'sssss', required by specs/b.yaml:7 (asked: default)" in done.said
+    assert done.said.count("package 'qqqqq'") == 1
+    error = cli("lock", "b", "--json").json["error"]
+    assert [one["facts"]["name"] for one in error["facts"]["errors"]] == ["qqqqq", "rrrrr", "sssss"]
+
+
+def test_a_package_that_is_unknown_on_the_second_platform_only(cli: CommandLine) -> None:
+    wanted = "- app\n      - rrrrr; sys_platform == 'darwin'"
+    cli.spec("b", SPEC.replace("[linux-64]", "[linux-64, osx-arm64]").replace("- app", wanted))
+    done = cli("lock", "b")
+    assert done.status == 3
+    assert done.said.startswith("error: for osx-arm64: no index has a package 'rrrrr', required by specs/b.yaml:5")
+    assert cli("lock", "b", "--json").json["error"]["code"] == "unknown-package"
+
+
 def test_all_unknown_packages_are_said_in_one_go(cli: CommandLine) -> None:
     cli("lock", "a")
     cli.spec("b", SPEC.replace("- app", "- libb\n      - app\n      - qqqqq"))

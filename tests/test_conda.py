@@ -298,6 +298,16 @@ def test_channels_that_do_not_answer_or_not_with_repodata(joint: Joint) -> None:
     assert "cannot be read" in joint.refused("conda: [lib]\n", broken.parent.as_uri(), status=4)
 
 
+def test_what_to_do_about_a_channel_that_does_not_answer(joint: Joint, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = joint.refused("conda: [lib]\n", "http://127.0.0.1:9/gone", status=4)
+    assert "hint: if it cannot be reached from here, name a mirror that can: " in said
+    assert "ENVSOLVER_CONDA_MIRRORS='http://127.0.0.1:9/gone=https://mirror.example/gone'" in said
+    assert "--offline takes what the cache has" in said
+    monkeypatch.setenv("ENVSOLVER_CONDA_MIRRORS", "http://127.0.0.1:9/gone=http://127.0.0.1:9/mirror")
+    said = joint.refused("conda: [lib]\n", "http://127.0.0.1:9/gone", status=4)
+    assert "has http://127.0.0.1:9/gone read from http://127.0.0.1:9/mirror: see that this is right and answers" in said
+
+
 def test_a_package_that_no_channel_has(joint: Joint) -> None:
     joint.main.add("pytorch", "1.0", [PYTHON])
     said = joint.refused("conda: [pytorhc]\n")

@@ -158,7 +158,8 @@ async def resolve_environment(
         lowest: projects of which the lowest version that fits is wanted.
 
     Raises:
-        EnvsolverError: as :func:`~envsolver.solve.resolve.resolve` does; of several platforms, the first one's.
+        EnvsolverError: as :func:`~envsolver.solve.resolve.resolve` does; of several platforms, the first one's. Packages
+            that no index has are told of all platforms.
     """
     forks = _forks(spec)
     if spec.conda is not None and spec.conda.mapping is not None:
@@ -215,11 +216,12 @@ async def resolve_environment(
         with stopwatch.stage("solve"):
             try:
                 resolution = await resolve(problem, source, progress)
+            except UnknownPackageError as error:
+                raise _placed(error, problem) from error.__cause__
             except NoSolutionError as error:
-                placed = _placed(error, problem) if isinstance(error, UnknownPackageError) else error
                 if len(forks) > 1:
-                    placed.args = (f"for {_label(fork)}: {placed}",)
-                raise placed from error.__cause__
+                    error.args = (f"for {_label(fork)}: {error}",)
+                raise
         if (interpreter := conda_python(resolution)) not in {None, problem.target.python}:
             # Markers see the whole version; which one conda has is known only now.
             return await solve(fork, first, interpreter)
@@ -227,15 +229,43 @@ async def resolve_environment(
             resolution = await _with_digests(resolution, source)
         return with_rule_uses(resolution, knowledge.rules)
 
-    first = await solve(forks[0], None)
+    first: Resolution | None = None
+    answers: list[Resolution | BaseException] = []
+    try:
+        first = await solve(forks[0], None)
+        answers.append(first)
+    except UnknownPackageError as error:  # nothing to prefer, and the others may lack more
+        answers.append(error)
     # All answers are awaited even if one fails: which error is reported must not depend on which came first.
-    others = await asyncio.gather(*(solve(fork, first) for fork in forks[1:]), return_exceptions=True)
-    resolutions = [first]
-    for other in others:
-        if isinstance(other, BaseException):
-            raise other
-        resolutions.append(other)
-    return {_label(fork): resolution for fork, resolution in zip(forks, resolutions, strict=True)}
+    answers += await asyncio.gather(*(solve(fork, first) for fork in forks[1:]), return_exceptions=True)
+    resolutions: dict[str, Resolution] = {}
+    unknown: dict[str, UnknownPackageError] = {}
+    for fork, answer in zip(forks, answers, strict=True):
+        if isinstance(answer, UnknownPackageError):
+            unknown[_label(fork)] = answer
+        elif isinstance(answer, BaseException):
+            if not unknown:
+                raise answer
+        else:
+            resolutions[_label(fork)] = answer
+    if unknown:
+        raise _unknown_anywhere(unknown, len(forks)) from next(iter(unknown.values())).__cause__
+    return resolutions
+
+
+def _unknown_anywhere(found: Mapping[str, UnknownPackageError], forks: int) -> UnknownPackageError:
+    """Return what is unknown on any target as one error: each package once, with its targets where they are not all."""
+    labels: dict[Name, list[str]] = {}
+    errors: dict[Name, UnknownPackageError] = {}
+    for label, error in found.items():
+        for one in error.errors if isinstance(error, UnknownPackagesError) else (error,):
+            name = normalize_name(one.name)
+            errors.setdefault(name, one)
+            labels.setdefault(name, []).append(label)
+    for name, error in errors.items():
+        if len(labels[name]) < forks:
+            error.args = (f"for {', '.join(labels[name])}: {error}",)
+    return next(iter(errors.values())) if len(errors) == 1 else UnknownPackagesError(tuple(errors.values()))
 
 
 def _placed(error: UnknownPackageError, problem: Problem) -> UnknownPackageError:

@@ -138,7 +138,19 @@ class CondaChannels:
     def _failure(self, error: Exception) -> NetworkError:
         text = redact(" ".join(str(error).split()))
         listed = ", ".join(redact(url) for url in self._read_from.values())
-        return NetworkError(f"the channels {listed} cannot be read: {text}", hint=f"{MIRRORS} names other places")
+        return NetworkError(f"the channels {listed} cannot be read: {text}", hint=self._advice(str(error)))
+
+    def _advice(self, said: str) -> str:
+        """Return what to do about a channel that does not answer: the one that the error speaks of, else the first."""
+        channel = next((one for one in self._channels if self._read_from[one.url] in said), self._channels[0])
+        place = self._read_from[channel.url]
+        if place != channel.url:
+            return f"{MIRRORS} has {channel.name} read from {redact(place)}: see that this is right and answers"
+        name = channel.name.rstrip("/").rpartition("/")[2]
+        return (
+            f"if it cannot be reached from here, name a mirror that can: "
+            f"{MIRRORS}='{redact(channel.name)}=https://mirror.example/{name}'; --offline takes what the cache has"
+        )
 
 
 def _facts(record: RepoDataRecord) -> CondaFacts | None:
