@@ -6,17 +6,34 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from envsolver.app.lockfile import read_lock
-from envsolver.model.errors import UsageError
+from envsolver.model.errors import FileError, UsageError
+from envsolver.model.wording import system_reason
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from envsolver.app.project import Environment, Project
+    from envsolver.lock.model import Lock
     from envsolver.model.ports import Progress
 
-__all__ = ["FORMATS", "ExportFormat", "ExportOptions", "export", "spec_schema"]
+__all__ = ["FOLDERS", "FORMATS", "ExportFormat", "ExportOptions", "export", "export_folder", "spec_schema"]
 
-ExportFormat = Literal["requirements", "pylock", "constraints", "conda-lock", "explicit", "environment", "pixi"]
+ExportFormat = Literal[
+    "requirements",
+    "pylock",
+    "constraints",
+    "conda-lock",
+    "explicit",
+    "environment",
+    "pixi",
+    "dockerfile",
+    "azureml",
+    "cyclonedx",
+]
 
 FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
+FOLDERS: frozenset[ExportFormat] = frozenset({"azureml"})
+"""Those that are several files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,19 +65,49 @@ def export(
         LockError: the lock makes no sense.
         NetworkError: an index did not answer (``conda-lock``, ``pixi`` and ``pylock`` have URLs in them).
     """
-    from envsolver.formats import condafiles, condalock, constraints, pixi, pylock, requirements
+    from envsolver.formats import requirements
 
+    if format_ in FOLDERS:
+        raise UsageError(f"--format {format_} is a folder of files", hint="name the folder: -o DIR")
     lock = read_lock(project, environment)
     if format_ == "requirements":
         return requirements.dumps(lock, platform=options.platform, groups=options.groups, hashes=options.hashes)
     if not options.hashes:
         raise UsageError(f"--no-hashes is for requirements, not for {format_}")
-    if format_ == "constraints":
-        return constraints.dumps(lock, platform=options.platform, groups=options.groups)
-    if format_ == "explicit":
-        return condafiles.explicit(lock, platform=options.platform, groups=options.groups)
-    if format_ == "environment":
-        return condafiles.environment(lock, platform=options.platform, groups=options.groups)
+    if format_ in {"conda-lock", "pixi", "pylock"}:
+        return _with_urls(project, environment, lock, format_, options, progress)
+    return _of_lock_alone(project, environment, lock, format_, options)
+
+
+def _of_lock_alone(
+    project: Project, environment: Environment, lock: Lock, format_: ExportFormat, options: ExportOptions
+) -> str:
+    """Return what needs no index."""
+    from envsolver.formats import condafiles, constraints, images, sbom
+
+    if format_ == "dockerfile":
+        return images.dockerfile(lock, project.spec(environment), platform=options.platform, groups=options.groups)
+    write = {
+        "constraints": constraints.dumps,
+        "cyclonedx": sbom.cyclonedx,
+        "environment": condafiles.environment,
+        "explicit": condafiles.explicit,
+    }[format_]
+    return write(lock, platform=options.platform, groups=options.groups)
+
+
+def _with_urls(
+    project: Project,
+    environment: Environment,
+    lock: Lock,
+    format_: ExportFormat,
+    options: ExportOptions,
+    progress: Progress,
+) -> str:
+    """Return what names the URL of every file."""
+    from envsolver.app.locating import locate
+    from envsolver.formats import condalock, pixi, pylock
+
     if format_ != "conda-lock" and (options.platform is not None or options.groups):
         raise UsageError(
             f"--format {format_} holds all platforms and groups: the installer chooses",
@@ -70,12 +117,40 @@ def export(
         raise UsageError(
             "a pylock cannot hold packages of conda (PEP 751)", hint="--format requirements has those of pip alone"
         )
-    from envsolver.app.locating import locate
-
     url_of = locate(project, project.spec(environment), lock, offline=options.offline, progress=progress)
     if format_ == "conda-lock":
         return condalock.dumps(lock, url_of=url_of, platform=options.platform, groups=options.groups)
     return pixi.dumps(lock, url_of=url_of) if format_ == "pixi" else pylock.dumps(lock, url_of=url_of)
+
+
+def export_folder(
+    project: Project, environment: Environment, format_: ExportFormat, options: ExportOptions, folder: Path
+) -> tuple[Path, ...]:
+    """Write a lock in a format that is several files (:data:`FOLDERS`).
+
+    The folder is made if its parent is there.
+
+    Returns:
+        The files that were written; those that have their bytes already are left alone.
+
+    Raises:
+        UsageError: as :func:`export`.
+        FileError: there is no lock, or a file cannot be written.
+    """
+    from envsolver.app.files import require_folder, write_together
+    from envsolver.formats import images
+
+    if not options.hashes:
+        raise UsageError(f"--no-hashes is for requirements, not for {format_}")
+    lock = read_lock(project, environment)
+    files = images.azureml(lock, project.spec(environment), platform=options.platform, groups=options.groups)
+    require_folder(folder)
+    try:
+        for name in files:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{folder} cannot be made: {system_reason(error)}") from error
+    return write_together({folder / name: text.encode() for name, text in files.items()})
 
 
 def spec_schema() -> dict[str, Any]:
