@@ -334,6 +334,31 @@ def test_packages_that_are_not_what_the_lock_says(
     assert "it says of itself that it is conda:other 1.0 linux-64" in refused(cli, tmp_path, monkeypatch, channel)
 
 
+def test_packages_of_conda_that_bring_the_same_file(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = ChannelFolder(tmp_path / "channel")
+    CondaPackage(name="python", version=f"{MINOR}.99", files={"bin/python": b""}).publish(channel)
+    for name, depends in (("one", ()), ("two", ("one",))):
+        text = f"{BUILD_PREFIX} {name}".encode()
+        files: dict[str, bytes | str] = {"share/equal": b"x", "share/who": text}
+        CondaPackage(name=name, version="1.0", depends=depends, files=files, prefixes={"share/who": "text"}).publish(
+            channel
+        )
+    monkeypatch.setenv("ENVSOLVER_CACHE_DIR", str(tmp_path / "cache"))
+    cli.spec("a", f'python: "{MINOR}"\nplatforms: [linux-64]\nchannels: [{channel.url}]\nconda: [one, two]\n')
+    assert cli("lock", "a").status == 0
+    trees = set()
+    for place in ("e", "another-place"):
+        prefix = tmp_path / place
+        done = cli("build", "a", "--prefix", str(prefix), "--no-bytecode")
+        assert "one and another package of conda both bring share/equal, …; that of the other is in place" in done.said
+        assert (prefix / "share" / "who").read_text() == f"{prefix} two"
+        assert cli("verify", "a", "--prefix", str(prefix)).status == 0
+        trees.add(done.out)
+    assert len(trees) == 1
+
+
 def test_an_md5_is_held_against_where_there_is_no_more(
     cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

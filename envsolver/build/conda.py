@@ -361,6 +361,9 @@ def _finish(
                 in_place=True,
             )
         )
+        if displaced := meta.displaced():
+            shown = f"{displaced[0]}{', …' if len(displaced) > 1 else ''}"
+            notes.append(f"{meta.name} and another package of conda both bring {shown}; that of the other is in place")
         if any(path.endswith(f"{meta.name}-post-link.sh") for path in meta.files):
             notes.append(f"{meta.name} has a script that conda runs after installing it; it was not run")
     if by_md5 := [pin.file.filename for pin in wanted.pins if pin.file.sha256 is None]:

@@ -70,6 +70,10 @@ class CondaMeta:
             if one.get("path_type") == "hardlink" and one.get("sha256") and not one.get("original_path")
         }
 
+    def displaced(self) -> list[str]:
+        """Return the paths at which another package of conda has its own file; that of this one lies elsewhere."""
+        return sorted(one["original_path"] for one in self._paths if one.get("original_path"))
+
     def placeholders(self) -> dict[str, tuple[str, bool]]:
         """Return path → placeholder, and whether the file is binary, of the files that carry the prefix."""
         return {
