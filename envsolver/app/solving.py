@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from envsolver.app.bases import frozen_lines, frozen_python, locked_bases, moved_files, refuse_moved, started_from
 from envsolver.app.commits import kept_commits
@@ -23,7 +23,14 @@ from envsolver.app.notes import notes_on_spec
 from envsolver.app.timing import TimedSource
 from envsolver.lock.build import build_lock
 from envsolver.model.candidate import normalize_name
-from envsolver.model.errors import NoSolutionError, SpecError, UnknownPackageError, UnknownPackagesError, UsageError
+from envsolver.model.errors import (
+    EnvsolverError,
+    NoSolutionError,
+    SpecError,
+    UnknownPackageError,
+    UnknownPackagesError,
+    UsageError,
+)
 from envsolver.model.errors import Problem as SpecProblem
 from envsolver.model.pep508 import parse_requirement
 from envsolver.solve.gpu import GpuNeeds
@@ -31,7 +38,7 @@ from envsolver.solve.problem import Problem
 from envsolver.solve.resolve import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Coroutine, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from envsolver.app.bases import Base
@@ -158,8 +165,8 @@ async def resolve_environment(
         lowest: projects of which the lowest version that fits is wanted.
 
     Raises:
-        EnvsolverError: as :func:`~envsolver.solve.resolve.resolve` does; of several platforms, the first one's. Packages
-            that no index has are told of all platforms.
+        EnvsolverError: as :func:`~envsolver.solve.resolve.resolve` does; of several platforms, the first one's.
+            Packages that no index has are told of all platforms.
     """
     forks = _forks(spec)
     if spec.conda is not None and spec.conda.mapping is not None:
@@ -229,28 +236,39 @@ async def resolve_environment(
             resolution = await _with_digests(resolution, source)
         return with_rule_uses(resolution, knowledge.rules)
 
-    first: Resolution | None = None
-    answers: list[Resolution | BaseException] = []
-    try:
-        first = await solve(forks[0], None)
-        answers.append(first)
-    except UnknownPackageError as error:  # nothing to prefer, and the others may lack more
-        answers.append(error)
+    first = await _answered(solve(forks[0], None))
+    if isinstance(first, EnvsolverError) and not isinstance(first, UnknownPackageError):
+        raise first
+    leader = None if isinstance(first, EnvsolverError) else first
     # All answers are awaited even if one fails: which error is reported must not depend on which came first.
-    answers += await asyncio.gather(*(solve(fork, first) for fork in forks[1:]), return_exceptions=True)
-    resolutions: dict[str, Resolution] = {}
-    unknown: dict[str, UnknownPackageError] = {}
-    for fork, answer in zip(forks, answers, strict=True):
-        if isinstance(answer, UnknownPackageError):
-            unknown[_label(fork)] = answer
-        elif isinstance(answer, BaseException):
-            if not unknown:
-                raise answer
-        else:
-            resolutions[_label(fork)] = answer
+    others = await asyncio.gather(*(_answered(solve(fork, leader)) for fork in forks[1:]))
+    return _all_solved(dict(zip(map(_label, forks), [first, *others], strict=True)))
+
+
+async def _answered(solution: Coroutine[Any, Any, Resolution]) -> Resolution | EnvsolverError:
+    """Return a solution, or why there is none."""
+    try:
+        return await solution
+    except EnvsolverError as error:
+        return error
+
+
+def _all_solved(answers: Mapping[str, Resolution | EnvsolverError]) -> dict[str, Resolution]:
+    """Return the solutions by target.
+
+    Raises:
+        UnknownPackageError: on some targets there are packages that no index has; all of them are told.
+        EnvsolverError: the first, if there is another one.
+    """
+    unknown = {label: answer for label, answer in answers.items() if isinstance(answer, UnknownPackageError)}
     if unknown:
-        raise _unknown_anywhere(unknown, len(forks)) from next(iter(unknown.values())).__cause__
-    return resolutions
+        raise _unknown_anywhere(unknown, len(answers)) from next(iter(unknown.values())).__cause__
+    solved: dict[str, Resolution] = {}
+    for label, answer in answers.items():
+        if isinstance(answer, EnvsolverError):
+            raise answer
+        solved[label] = answer
+    return solved
 
 
 def _unknown_anywhere(found: Mapping[str, UnknownPackageError], forks: int) -> UnknownPackageError:
