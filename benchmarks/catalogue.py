@@ -1,7 +1,8 @@
-"""What it costs to check many locks: ``python -m benchmarks.catalogue [--locks 500]``.
+"""What it costs to look at many locks: ``python -m benchmarks.catalogue [--locks 500]``.
 
 The environments of this repository are multiplied in a scratch project, each copy with a lock of its own. Then
-``envsolver check --all`` runs twice as a process: with nothing in the cache, and with what the first run left there.
+``envsolver check --all``, ``list`` and ``status`` run as processes, each twice: with nothing in the cache, and with
+what the first run left there.
 """
 
 from __future__ import annotations
@@ -69,8 +70,8 @@ def _copy(project: Project, name: str, spec_text: str, base: str, lock: Path) ->
     project.requirements_path(name).write_text(requirements_text(copy, text), encoding="utf-8")
 
 
-def measured(project: Project, cache: Path) -> tuple[float, float]:
-    """Run ``check --all`` and return the seconds that it took, by the clock and of processors.
+def measured(project: Project, cache: Path, *command: str) -> tuple[float, float]:
+    """Run ``check --all``, or another command, and return the seconds that it took, by the clock and of processors.
 
     Raises:
         RuntimeError: it found an error.
@@ -78,7 +79,7 @@ def measured(project: Project, cache: Path) -> tuple[float, float]:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-m", "envsolver", "check", "--all", "--project", str(project.root)],
+        [sys.executable, "-m", "envsolver", *(command or ("check", "--all")), "--project", str(project.root)],
         env={**os.environ, "XDG_CACHE_HOME": str(cache)},
         capture_output=True,
         text=True,
@@ -100,9 +101,11 @@ def main(arguments: list[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         project = multiply(ROOT, root / "project", count)
-        for state in ("nothing cached", "checked before"):
-            seconds, used = measured(project, root / "cache")
-            print(f"{count} locks, {state}: {seconds:.2f} s, {used:.2f} s of processors ({os.cpu_count()} cores)")
+        for command in (("check", "--all"), ("list",), ("status",)):
+            for state in ("nothing cached", "run before"):
+                seconds, used = measured(project, root / "-".join(("cache", *command)), *command)
+                what = f"{count} locks, {' '.join(command)}, {state}"
+                print(f"{what}: {seconds:.2f} s, {used:.2f} s of processors ({os.cpu_count()} cores)")
 
 
 if __name__ == "__main__":

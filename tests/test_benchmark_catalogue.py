@@ -19,9 +19,10 @@ def test_copies_are_up_to_date_and_can_be_checked(tmp_path: Path, repository: Pa
     _, environments = select(project.root, (), every=True)
     assert len(environments) == 7
     assert {outcome.standing for outcome in check(project, environments)} == {"up-to-date"}
-    seconds, used = measured(project, tmp_path / "cache")
-    assert seconds > 0
-    assert used > 0
+    for command in ((), ("list",), ("status", "--check")):
+        seconds, used = measured(project, tmp_path / "cache", *command)
+        assert seconds > 0
+        assert used > 0
 
 
 def test_what_is_measured_must_work(tmp_path: Path, repository: Path) -> None:

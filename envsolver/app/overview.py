@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -35,7 +35,7 @@ __all__ = ["EnvironmentRow", "Freshness", "environments", "standing"]
 Freshness = Literal["current", "stale", "missing", "unreadable"]
 
 _BUCKET = "overview-1"
-_UPLOADED = re.compile(r"^uploaded = (\S+)$", re.MULTILINE)
+_UPLOADED = re.compile(r"\nuploaded = (\S+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,7 @@ def environments(project: Project) -> tuple[EnvironmentRow, ...]:
         row = _revived(entry, files)
         if row is None or entry is None:
             row, used = _row(project, path, parsed)
-            entry = {"files": files.digests(used), "row": asdict(row)}
+            entry = {"files": files.digests(used), "row": _plain(row)}
         if not row.problems:  # somebody is at work on the others
             kept[path.name] = entry
         rows.append(row)
@@ -158,7 +158,7 @@ def _judged(project: Project, environment: Environment, spec: Spec) -> Environme
         usable=True,
         python=spec.python,
         platforms=spec.platforms,
-        gpu=asdict(spec.gpu) if spec.gpu is not None else None,
+        gpu=_plain(spec.gpu),
         groups=spec.groups,
         base_image=spec.base_image,
         support=spec.support,
@@ -208,6 +208,16 @@ def _behind(project: Project, spec: Spec) -> list[Path]:
         for base in spec.bases
     ]
     return [*(project.root / name for name in spec_files(project, spec)), *locks]
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it; ``dataclasses.asdict`` copies what need not be copied."""
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    names = getattr(value, "__dataclass_fields__", None)
+    return value if names is None else {name: _plain(getattr(value, name)) for name in names}
 
 
 class _Files:

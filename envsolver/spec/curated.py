@@ -7,6 +7,7 @@ lies on a machine.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,10 +24,15 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 
 def curated_root() -> Path | None:
     """Return the folder with ``specs/`` and ``locks/`` of the catalogue; None where it was left out."""
-    carried = _PACKAGE / "curated"
+    return _catalogue_of(_PACKAGE)
+
+
+@lru_cache(maxsize=4)
+def _catalogue_of(package: Path) -> Path | None:
+    carried = package / "curated"
     if (carried / "specs").is_dir():
         return carried
-    checkout = _PACKAGE.parent
+    checkout = package.parent
     # Anybody's site-packages could have a folder called specs; a checkout has our build file beside it.
     return checkout if (checkout / "specs").is_dir() and (checkout / "pyproject.toml").is_file() else None
 
@@ -34,7 +40,7 @@ def curated_root() -> Path | None:
 def shown_in(path: Path, project: Path) -> str:
     """Return how messages and locks name a file: relative to the project, else as one of the catalogue."""
     resolved = path.resolve()
-    project = project.resolve()
+    project = _without_links(project) if project.is_absolute() else project.resolve()
     root = curated_root()
     # One may lie in the other: a virtual environment in a project, an example in the repository. The nearer one counts.
     places = [(project, ""), *([(root, PREFIX)] if root is not None and root != project else [])]
@@ -43,6 +49,12 @@ def shown_in(path: Path, project: Path) -> str:
         return path.as_posix()
     folder, prefix = max(holding, key=lambda place: len(place[0].parts))
     return f"{prefix}{resolved.relative_to(folder).as_posix()}"
+
+
+@lru_cache(maxsize=16)
+def _without_links(project: Path) -> Path:
+    # Asked for every file of a catalogue.
+    return project.resolve()
 
 
 def root_of(shown: str, project: Path) -> Path:
