@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from envsolver.app.gpu import expectations
 from envsolver.app.project import Project
 from envsolver.findings.codes import codes
+from envsolver.gpu.codec import load_report
 from envsolver.gpu.errors import explain_error
 from envsolver.gpu.judge import judge
 from envsolver.gpu.junit import junit
@@ -275,6 +278,32 @@ def test_junit() -> None:
     failure = root.find("testcase[@name='b']/failure")
     assert failure is not None
     assert failure.get("message") == "RUN017: bad  <thing>"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+KEYS = ("mapped", "architectures", "providers", "prebuilt", "cuda", "hip", "cudnn", "cudnn_compiled", "nccl", "version")
+ROWS = st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(("library", "file", "inside", "private", "major", "version", "needed_by"), JSON)
+)
+
+
+@given(facts=st.dictionaries(st.sampled_from(KEYS), JSON | st.lists(ROWS, max_size=3)), gpu=st.booleans())
+def test_a_report_may_hold_anything(facts: dict[str, Any], gpu: bool) -> None:
+    """What a file says of a node is judged or left out; it raises nothing."""
+    base = report("derived-h100-torch-2.9-cu128" if gpu else "recorded-cpu-acpt-1.13-py38")
+    checks = tuple(replace(one, status="pass", facts=facts, error=None) for one in base.checks)
+    verdict = judge(expected("acpt-1.13-py38"), replace(base, checks=checks))
+    assert junit(verdict, base.time)
+
+
+def test_a_capability_that_is_none() -> None:
+    text = (FOLDER / "derived-h100-torch-2.9-cu128.json").read_bytes()
+    with pytest.raises(ValueError, match="'new' is no compute capability"):
+        load_report(text.replace(b'"9.0"', b'"new"'))
 
 
 def test_every_code_of_the_package_has_a_document_and_a_use() -> None:

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from envsolver.app.files import read_text
 from envsolver.gpu import probe
@@ -16,12 +16,14 @@ from envsolver.model.errors import FileError, InterpreterError, UsageError
 from envsolver.model.wording import system_reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from envsolver.gpu.model import Expectations, Node, Report
     from envsolver.model.ports import Progress
 
 __all__ = ["PROGRAM", "look_at_node", "program_text", "read_report", "run_probe"]
+
+_T = TypeVar("_T")
 
 PROGRAM = Path(probe.__file__)
 """The probe's file."""
@@ -55,7 +57,7 @@ def run_probe(
         options += ["--timeout", f"{timeout:g}"] if timeout is not None else []
         progress.stage("probing")
         _run(python, options, progress)
-        return load_report(output.read_bytes())
+        return _written(output, python, load_report)
 
 
 def look_at_node() -> tuple[Node, dict[str, Any]]:
@@ -67,7 +69,19 @@ def look_at_node() -> tuple[Node, dict[str, Any]]:
     with _scratch() as folder:
         output = folder / "node.json"
         _run(Path(sys.executable), ["--node", "--output", str(output)], None)
-        return load_node(output.read_bytes())
+        return _written(output, Path(sys.executable), load_node)
+
+
+def _written(output: Path, python: Path, load: Callable[[bytes], _T]) -> _T:
+    """Return what a probe wrote.
+
+    Raises:
+        InterpreterError: it cannot be read.
+    """
+    try:
+        return load(output.read_bytes())
+    except (OSError, ValueError) as error:
+        raise InterpreterError(f"what the probe wrote in {python} cannot be read: {error}") from error
 
 
 def read_report(path: Path) -> Report:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -34,7 +35,11 @@ def load_report(data: bytes) -> Report:
     """
     from envsolver.gpu.model import Report
 
-    return _decoded(data, Report)
+    found = _decoded(data, Report)
+    for device in found.node.devices:
+        if not re.fullmatch(r"\d{1,3}\.\d{1,3}|gfx[0-9a-f]{3,5}", device.capability):
+            raise ValueError(f"{device.capability!r} is no compute capability")
+    return found
 
 
 def load_receipt(data: bytes) -> Receipt:

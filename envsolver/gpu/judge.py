@@ -8,7 +8,7 @@ from envsolver.gpu.errors import explain_error
 from envsolver.gpu.libraries import judge_libraries
 from envsolver.gpu.model import Result, Verdict
 from envsolver.gpu.node import judge_node
-from envsolver.gpu.text import same_version
+from envsolver.gpu.text import same_version, texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -142,7 +142,7 @@ def _torch_build(expected: Expectations, found: ProbeCheck) -> Result:
 
 
 def _providers(expected: Expectations, found: ProbeCheck) -> Result:
-    listed = [str(one) for one in found.facts.get("providers", ())]
+    listed = texts(found.facts.get("providers"))
     for one in expected.providers:
         missing = [provider for provider in one.providers if provider not in listed]
         if missing:
@@ -154,7 +154,7 @@ def _providers(expected: Expectations, found: ProbeCheck) -> Result:
 def _operators(expected: Expectations, found: ProbeCheck) -> Result:
     """Say what compiling DeepSpeed's operators takes; that it may not be possible here is no failure of the lock."""
     feature = next((one for one in expected.features if one.feature == "deepspeed-ops"), None)
-    built = [str(one) for one in found.facts.get("prebuilt", ())]
+    built = texts(found.facts.get("prebuilt"))
     lacks = [name for name in ("nvcc", "ninja") if not found.facts.get(name)]
     parts = [f"built in: {', '.join(built)}" if built else "none is built in"]
     if not built and feature is not None and feature.state == "jit":

@@ -43,4 +43,8 @@ def junit(verdict: Verdict, time: str) -> str:
 
 def _legal(text: str) -> str:
     """Return a text without the characters that XML 1.0 (section 2.2) has no way to write."""
-    return "".join(one for one in text if one in "\t\n\r" or " " <= one <= "\ud7ff" or one >= "\ue000")
+    return "".join(
+        one
+        for one in text
+        if one in "\t\n\r" or " " <= one <= "\ud7ff" or (one >= "\ue000" and one not in "\ufffe\uffff")
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from envsolver.gpu.model import Result
-from envsolver.gpu.text import same_version
+from envsolver.gpu.text import same_version, texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ def judge_libraries(expected: Expectations, found: ProbeCheck) -> Result:
     file with a digest in its name is a wheel's private copy (auditwheel): it cannot stand in for another one, so it
     does not count as a copy, but its version does.
     """
-    mapped = [one for one in found.facts.get("mapped", ()) if isinstance(one, dict)]
+    mapped = _entries(found.facts.get("mapped"))
     used = [one for one in mapped if one.get("needed_by") or one.get("inside")]
     for judged in (
         _majors(used),
@@ -39,6 +39,16 @@ def judge_libraries(expected: Expectations, found: ProbeCheck) -> Result:
     idle = [one for one in mapped if one not in used]
     told = f"; opened and linked by nobody: {', '.join(str(one['file']) for one in idle)}" if idle else ""
     return Result(check=found.check, status="pass", message=f"{_listed(used) or 'none is mapped'}{told}")
+
+
+def _entries(mapped: object) -> list[dict[str, Any]]:
+    """Return the libraries of a report: what it may hold in their place is left out."""
+    rows = [one for one in mapped if isinstance(one, dict)] if isinstance(mapped, list) else []
+    return [
+        {**one, "needed_by": texts(one.get("needed_by"))}
+        for one in rows
+        if isinstance(one.get("library"), str) and isinstance(one.get("file"), str)
+    ]
 
 
 _Found = tuple[str, str, str | None]
@@ -85,7 +95,7 @@ def _versions(expected: Expectations, used: list[dict[str, Any]]) -> Iterator[_F
                 wanted.version
                 and there
                 and not one.get("private")
-                and not same_version(there, wanted.version, loose=True)
+                and not same_version(str(there), wanted.version, loose=True)
             ):
                 yield "RUN012", f"{_named(one)} is version {there}; {by} {wanted.version}", None
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from envsolver.gpu.model import Result
-from envsolver.gpu.text import numbers
+from envsolver.gpu.text import numbers, texts
 from envsolver.knowledge.gpu import architectures_covered, driver_supports
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["fits", "judge_node", "no_gpu"]
 
+_ARCHITECTURE = r"(?:sm|compute)_\d{2,3}[af]?|gfx[0-9a-f]{3,5}(?::[a-z]+[+-])*"
 _VENDORS = {"cuda": "nvidia", "rocm": "amd"}
 _NAMES = {"cuda": "an NVIDIA GPU", "rocm": "an AMD GPU"}
 
@@ -31,7 +33,8 @@ def judge_node(expected: Expectations, report: Report, *, require_gpu: bool) -> 
         yield Result(check="architecture", status="not-run", message=reason)
         return
     build = report.check("torch-build")
-    built = tuple(build.facts.get("architectures", ())) if build is not None else ()
+    named = texts(build.facts.get("architectures")) if build is not None else []
+    built = tuple(one for one in named if re.fullmatch(_ARCHITECTURE, one))
     yield from fits(expected, node, built)
 
 

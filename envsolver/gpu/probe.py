@@ -962,11 +962,12 @@ PLAN: Facts = {}
 """What the lock expects, as ``envsolver gpu expect --json`` prints it; empty where nobody said."""
 
 
-def run_child(name: str, device: str, result: str, plan: str, seconds: float) -> None:
+def run_child(name: str, device: str, result: str, plan: str) -> None:
     """Run one check in this process and write what came of it; then end at once, whatever threads are left."""
     faulthandler.enable()
-    # If it hangs, where: written shortly before the parent kills it.
-    faulthandler.dump_traceback_later(max(seconds * 0.9, seconds - 5), exit=False)
+    if hasattr(signal, "SIGUSR1"):
+        # If it hangs, the parent asks where: this answers from C, whatever the interpreter waits for.
+        faulthandler.register(signal.SIGUSR1)
     if plan:
         with open(plan, encoding="utf-8") as stream:
             PLAN.update(json.load(stream))
@@ -1034,7 +1035,7 @@ def run_check(name: str, device: str, plan: str, seconds: float) -> Facts:
         os.mkdir(work)
         # -B: the environment is to stay as it is; -I: nothing but the environment counts.
         command = [sys.executable, "-I", "-B", os.path.abspath(__file__)]
-        command += ["--child", name, "--device", device, "--result", result, "--timeout", str(seconds)]
+        command += ["--child", name, "--device", device, "--result", result]
         command += ["--expect", plan] if plan else []
         with open(log, "wb") as output:
             child = subprocess.Popen(
@@ -1049,6 +1050,7 @@ def run_check(name: str, device: str, plan: str, seconds: float) -> Facts:
                 status: int | None = child.wait(timeout=seconds)
             except subprocess.TimeoutExpired:
                 status = None
+                _ask_where(child, log)
             finally:
                 _end(child)
         found: Facts = {"check": name, "status": "crash", "facts": {}, "error": None, "reason": None, "signal": None}
@@ -1062,6 +1064,22 @@ def run_check(name: str, device: str, plan: str, seconds: float) -> Facts:
         found["seconds"] = round(time.time() - started, 1)
         found["output"] = None if found["status"] in ("pass", "not-run") else _tail(_read(log))
     return found
+
+
+def _ask_where(child: subprocess.Popen[bytes], log: str) -> None:
+    """Have a process that hangs write where it is, and wait a little for that."""
+    if not hasattr(signal, "SIGUSR1"):
+        return
+    before = os.path.getsize(log)
+    with suppress(OSError):
+        child.send_signal(signal.SIGUSR1)
+    for _ in range(50):
+        if os.path.getsize(log) > before and child.poll() is None:
+            time.sleep(0.1)  # the rest of it
+            return
+        if child.poll() is not None:
+            return
+        time.sleep(0.1)
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
@@ -1180,7 +1198,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--result", default="", help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     if given.child:
-        run_child(given.child, given.device, given.result, given.expect, given.timeout)
+        run_child(given.child, given.device, given.result, given.expect)
 
     def tell(text: str) -> None:
         if given.progress:

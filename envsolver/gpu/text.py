@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["numbers", "same_version"]
+__all__ = ["numbers", "same_version", "texts"]
 
 
 def numbers(text: str) -> tuple[int, ...]:
     """Return the numbers at the beginning of a version: ``(8, 5, 0, 96)``; none of what is no version."""
     found = re.match(r"\d+(?:\.\d+)*", text.strip())
     return tuple(int(part) for part in found[0].split(".")) if found else ()
+
+
+def texts(value: object) -> list[str]:
+    """Return the texts of a list; of anything else, which a report may hold in its place, none."""
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list | tuple) else []
 
 
 def same_version(there: str, wanted: str, *, loose: bool = False) -> bool:
