@@ -39,6 +39,14 @@ _UNRESOLVED = (
     "sys.exit(main())\n"
 )
 """Starts envsolver where the first question for an address has no answer."""
+_EAGER = (
+    "import sys\n"
+    "from envsolver.sources import retry\n"
+    "retry.RetryPolicy.delay = lambda self, attempt, jitter: 0.01\n"
+    "from envsolver.cli.main import main\n"
+    "sys.exit(main())\n"
+)
+"""Starts envsolver that does not wait before it tries again."""
 _LATER = (
     "import sys, time\n"
     "now, later = time.time, float(sys.argv.pop(1))\n"
@@ -234,19 +242,59 @@ def _anew(stage: Stage) -> Ended:
     return run(stage, "lock", "train")
 
 
-def _two_builds_at_once(stage: Stage) -> Report:
-    """Build into one prefix from two processes: whoever comes second waits, and finds all there."""
+_BUILD = ("build", "train", "--prefix", "env", "--python", sys.executable)
+
+
+def _ready_to_build(stage: Stage) -> None:
     stage.spec(SPEC.replace('"3.11"', f'"{sys.version_info[0]}.{sys.version_info[1]}"'))
     locked = run(stage, "lock", "train")
     if locked.status:
         raise AssertionError(locked.text)
-    stage.server.fault("/files/*", delay=0.2)
-    command = ("build", "train", "--prefix", "env", "--python", sys.executable)
-    ended = [wait(process) for process in [start(stage, *command) for _ in range(2)]]
+    stage.server.forget()
+
+
+def _verified(stage: Stage, *ended: Ended) -> Report:
+    """Verify what was built. Which interpreter that was done with is of this machine, and left out."""
     stage.server.faults.clear()
-    ended.append(run(stage, "verify", "train", "--prefix", "env"))
-    # Which interpreter they were built with is of this machine.
-    return Report(ended=tuple(replace(one, text=one.text if one.status else "") for one in ended), sound=True)
+    every = (*ended, run(stage, "verify", "train", "--prefix", "env"))
+    return Report(ended=tuple(replace(one, text=one.text if one.status > 0 else "") for one in every), sound=True)
+
+
+def _two_builds_at_once(stage: Stage) -> Report:
+    """Build into one prefix from two processes: whoever comes second waits, and finds all there."""
+    _ready_to_build(stage)
+    stage.server.fault("/files/*", delay=0.2)
+    return _verified(stage, *map(wait, [start(stage, *_BUILD) for _ in range(2)]))
+
+
+def _build_killed(stage: Stage) -> Report:
+    """Kill a build that fetches a file, and build again."""
+    _ready_to_build(stage)
+    slow = stage.server.fault("/files/*", delay=_PATIENCE / 20)
+    process = start(stage, *_BUILD)
+    _until_asked(stage, "/files/*", process)
+    process.kill()
+    killed = wait(process)
+    kept = not (stage.root / "env").exists()
+    slow.times = 0
+    return replace(_verified(stage, killed, run(stage, *_BUILD)), sound=kept)
+
+
+def _reset_everywhere(stage: Stage) -> Report:
+    """Break the connection after every n-th byte of a page and of a file: the lock stays the same."""
+    _relocking(stage)
+    for number in range(0, 1000, 173):
+        stage.server.fault("/simple/more/", times=1, drop_after=number)
+        stage.server.fault("/files/*more*", times=1, drop_after=number)
+        (stage.root / "locks/train.lock.toml").unlink()
+        shutil.rmtree(stage.environ["ENVSOLVER_CACHE_DIR"])
+        ended = run(stage, "lock", "train", program=(_EAGER,))
+        if ended.status:
+            return Report(ended=(ended, ended), sound=False)
+        made = _locks(stage)
+        stage.server.faults.clear()
+    again = _anew(stage)
+    return Report(ended=(ended, again), sound=_locks(stage) == made)
 
 
 def _two_at_once(stage: Stage) -> Report:
@@ -313,5 +361,15 @@ INCIDENTS: tuple[Incident, ...] = (
         statuses=(0, 0),
     ),
     Incident(name="clock that was a year ahead, and set back", happen=_clock_set_back, statuses=(0, 0)),
+    Incident(
+        name="connection that breaks after every n-th byte, and one that does not",
+        happen=_reset_everywhere,
+        statuses=(0, 0),
+    ),
+    Incident(
+        name="SIGKILL while a build fetches files, the next build, and verify",
+        happen=_build_killed,
+        statuses=(-signal.SIGKILL, 0, 0),
+    ),
     Incident(name="two builds of one prefix at once, and verify", happen=_two_builds_at_once, statuses=(0, 0, 0)),
 )

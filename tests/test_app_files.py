@@ -173,3 +173,12 @@ def test_messages_name_files_from_the_current_folder_on(tmp_path: Path, monkeypa
     (tmp_path / "folder").mkdir()
     with pytest.raises(FileError, match=r"^folder cannot be read"):
         read_text(tmp_path / "folder")
+
+
+def test_a_text_of_any_size_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MOST_TEXT", 10)
+    (tmp_path / "a").write_bytes(b"x" * 10)
+    (tmp_path / "b").write_bytes(b"x" * 11)
+    assert read_text(tmp_path / "a") == "x" * 10
+    with pytest.raises(FileError, match="larger than"):
+        read_text(tmp_path / "b")

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["NotTextError", "read_text", "require_folder", "write_atomic", "write_document", "write_together"]
 
+MOST_TEXT = 64 << 20
+"""Bytes of a text that is read. The largest locks of other tools have some five million."""
 STALE_SECONDS = 3600
 """A temporary file older than this was left by a process that was killed."""
 
@@ -97,10 +99,14 @@ def read_text(path: Path) -> str | None:
 
     Raises:
         NotTextError: it is not UTF-8.
-        FileError: it is there and cannot be read.
+        FileError: it is there and cannot be read, or is larger than :data:`MOST_TEXT`.
     """
     try:
-        return path.read_bytes().decode("utf-8")
+        with path.open("rb") as file:
+            data = file.read(MOST_TEXT + 1)
+        if len(data) > MOST_TEXT:
+            raise FileError(f"{_shown(path)} is larger than {MOST_TEXT >> 20} MiB: it is no lock")
+        return data.decode("utf-8")
     except FileNotFoundError:
         return None
     except OSError as error:
