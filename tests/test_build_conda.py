@@ -364,14 +364,16 @@ def test_an_md5_is_held_against_where_there_is_no_more(
 ) -> None:
     channel = ChannelFolder(tmp_path / "channel")
     CondaPackage(name="python", version=f"{MINOR}.99", files={"bin/python": b""}).publish(channel, sha256=None)
-    old = CondaPackage(name="old", version="1.0", files={"share/old": b"old"})
+    # Of long ago in other ways, too.
+    said = {"subdir": None, "timestamp": None}
+    old = CondaPackage(name="old", version="1.0", files={"share/old": b"old"}, index=said, suffix=".tar.bz2")
     path = old.publish(channel, sha256=None)
     monkeypatch.setenv("ENVSOLVER_CACHE_DIR", str(tmp_path / "cache"))
     cli.spec("a", f'python: "{MINOR}"\nplatforms: [linux-64]\nchannels: [{channel.url}]\nconda: [old]\n')
     assert cli("lock", "a").status == 0
     done = cli("build", "a", "--prefix", str(tmp_path / "e"), "--no-bytecode")
     assert done.status == 0, done.err
-    assert "held against an md5, for their channel gives no sha256: old-1.0-0.conda" in done.said
+    assert "held against an md5, for their channel gives no sha256: old-1.0-0.tar.bz2" in done.said
     assert cli("verify", "a", "--prefix", str(tmp_path / "e")).status == 0
     assert cli("bundle", "a", "-o", str(tmp_path / "b")).status == 0
     data = path.read_bytes()

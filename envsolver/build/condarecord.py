@@ -41,9 +41,10 @@ def facts_of(pin: Pin, archive: Path) -> dict[str, Any]:
         listed = PathsJson.from_package_archive(archive).paths
     except (ExtractError, InvalidPackageNameError, OSError, ValueError) as error:
         raise ArtefactError(name, f"it is no package of conda that can be read: {_words(error)}") from error
-    claimed = (f"{CONDA_PREFIX}{index.name.normalized}", str(index.version), str(index.subdir))
+    # Packages of long ago do not say which part of a channel they are for.
+    claimed = (f"{CONDA_PREFIX}{index.name.normalized}", str(index.version), index.subdir or pin.file.subdir)
     if claimed != (pin.package.name, pin.package.version, pin.file.subdir):
-        raise ArtefactError(name, f"it says of itself that it is {' '.join(claimed)}")
+        raise ArtefactError(name, f"it says of itself that it is {' '.join(map(str, claimed))}")
     _check_paths(name, [(str(path.relative_path), path.path_type.softlink) for path in listed])
     return {
         "build": str(index.build),

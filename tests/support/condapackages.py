@@ -43,6 +43,7 @@ class CondaPackage:
         prefixes: path → mode (``text`` or ``binary``) of the files in which :data:`BUILD_PREFIX` stands.
         executables: paths.
         entry_points: of a noarch package, ``name = module:function``.
+        index: what its ``index.json`` says otherwise; None: it says nothing.
         suffix: ``.conda``, or ``.tar.bz2`` for the older format.
     """
 
@@ -56,6 +57,7 @@ class CondaPackage:
     executables: Sequence[str] = ()
     entry_points: Sequence[str] = ()
     suffix: str = ".conda"
+    index: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def filename(self) -> str:
@@ -110,6 +112,7 @@ class CondaPackage:
             index["noarch"] = "python"
             noarch = {"noarch": {"type": "python", "entry_points": list(self.entry_points)}}
             yield "info/link.json", json.dumps({**noarch, "package_metadata_version": 1}).encode()
+        index = {key: value for key, value in {**index, **self.index}.items() if value is not None}
         yield "info/index.json", json.dumps(index).encode()
         yield "info/paths.json", json.dumps({"paths": [*map(self._path, self.files)], "paths_version": 1}).encode()
 
