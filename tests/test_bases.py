@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from envsolver.lock.model import Lock
     from tests.support.index_server import IndexServer
+    from tests.support.joint import Joint
 
 HEAD = 'python: "3.11"\nplatforms: [linux-64]\n'
 FROZEN = "extends: {name: base, frozen: true}\n"
@@ -178,6 +179,30 @@ def test_a_base_of_the_shipped_catalogue(cli: CommandLine, monkeypatch: pytest.M
     done = cli("lock", "top")
     assert done.status == 3
     assert "envsolver:locks/base.lock.toml:" in done.said
+
+
+def test_packages_of_conda_of_a_frozen_base_stay(joint: Joint) -> None:
+    joint.main.add("blas", "1.0", [])
+    joint.main.add("numpy", "1.23", ["python 3.9.*", "blas"])
+    lock = joint.lock("conda: [numpy]\npip: []\n")
+    joint.main.add("blas", "2.0", [])
+    joint.main.add("tool", "1.0", ["blas"])
+    joint.main.add("other", "1.0", ["blas >=2"])
+    joint.cli.spec("top", "extends: {name: a, frozen: true}\nconda: [tool]\n")
+    done = joint.cli("lock", "top", "--refresh")
+    assert done.status == 0, done.err
+    assert versions(joint.cli) == {
+        "conda:blas": "1.0",
+        "conda:numpy": "1.23",
+        "conda:python": lock.python,
+        "conda:tool": "1.0",
+    }
+    joint.cli.spec("top", "extends: {name: a, frozen: true}\nconda: [other]\n")
+    done = joint.cli("lock", "top", "--refresh")
+    assert done.status == 3
+    assert "packages of conda of the frozen base a cannot stay" in done.said
+    assert "locks/a.lock.toml: blas-1.0-" in done.said
+    assert "(specs/top.yaml:1)" in done.said
 
 
 # The spec
