@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -117,6 +118,14 @@ def test_any_lock_is_drawn_and_always_the_same(lock: Lock) -> None:
         text = write(lock)
         assert write(lock) == text
     ET.fromstring(graphs.svg(lock))  # noqa: S314 - our own text
+
+
+def test_what_xml_cannot_hold_is_replaced(lock: Lock) -> None:
+    """A lock may come from a stranger, and its name is any text."""
+    drawn = graphs.svg(replace(lock, name='a\x00\x08<b>&"\ud800'))
+    assert ET.fromstring(drawn).findtext(f"{SVG}title") == (  # noqa: S314 - our own text
+        'The packages of a\ufffd\ufffd<b>&"\ufffd, and what they require'
+    )
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax import saxutils
 
 from envsolver.lock.graph import lock_graph
 from envsolver.lock.layout import layout
@@ -83,8 +84,8 @@ def svg(lock: Lock, *, platform: str | None = None, groups: Sequence[str] = ()) 
     drawing = layout(_graph(lock, platform, groups))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {drawing.width} {drawing.height}"'
-        f' width="{drawing.width}" height="{drawing.height}" role="img" aria-label={quoteattr(_title(lock))}>\n'
-        f"<title>{escape(_title(lock))}</title>\n<style>\n{STYLE}</style>\n{drawn(drawing)}</svg>\n"
+        f' width="{drawing.width}" height="{drawing.height}" role="img" aria-label={_attribute(_title(lock))}>\n'
+        f"<title>{_escaped(_title(lock))}</title>\n<style>\n{STYLE}</style>\n{drawn(drawing)}</svg>\n"
     )
 
 
@@ -94,14 +95,14 @@ def drawn(drawing: Drawing) -> str:
     parts = []
     for line in sorted(drawing.lines, key=lambda one: one.direct):  # the faint ones below
         css = "line" if line.direct else "line faint"
-        ends = f"data-above={quoteattr(line.above)} data-below={quoteattr(line.below)}"
+        ends = f"data-above={_attribute(line.above)} data-below={_attribute(line.below)}"
         parts.append(f'<path class="{css}" {ends} d="{_curve(at[line.above], at[line.below])}"/>\n')
     for box in drawing.boxes:
         css = "box asked" if box.asked else "box"
         parts.append(
-            f'<g class="{css}" data-name={quoteattr(box.name)}><title>{escape(box.label)}</title>'
+            f'<g class="{css}" data-name={_attribute(box.name)}><title>{_escaped(box.label)}</title>'
             f'<rect x="{box.x}" y="{box.y}" width="{box.width}" height="{box.height}" rx="4"/>'
-            f'<text x="{box.x + 8}" y="{box.y + 16}">{escape(box.label)}</text></g>\n'
+            f'<text x="{box.x + 8}" y="{box.y + 16}">{_escaped(box.label)}</text></g>\n'
         )
     return "".join(parts)
 
@@ -130,6 +131,18 @@ def _edges(graph: DiGraph[Node]) -> Iterator[tuple[Name, Name]]:
     for above, below in graph.edges:
         if not isinstance(above, LockedRoot) and not isinstance(below, LockedRoot):
             yield above, below
+
+
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What no document can hold, however it is written (XML 1.0, section 2.2)."""
+
+
+def _escaped(text: str) -> str:
+    return saxutils.escape(_NO_XML.sub("\ufffd", text))
+
+
+def _attribute(text: str) -> str:
+    return saxutils.quoteattr(_NO_XML.sub("\ufffd", text))
 
 
 def _quoted(text: str) -> str:
