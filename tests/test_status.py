@@ -210,6 +210,21 @@ def test_what_is_remembered_of_an_exception_ends_with_it(cli: CommandLine, monke
     assert "LCK004" in cli("check", "train").out
 
 
+def test_diff_says_what_an_override_is_there_for(cli: CommandLine, default_index: IndexServer) -> None:
+    commit(cli, "2024-01-01")
+    publish(default_index, "lib", "1.1")
+    cli.spec(
+        "train",
+        HEAD.replace("[lib]", "[app, lib]")
+        + "overrides: [{requirement: lib>=1.1, reason: the fix, advisory: CVE-2024-5480, until: 2027-03-01}]\n",
+    )
+    publish(default_index, "app", "1.0", "lib<1.1")
+    assert cli("lock", "train", "--refresh").status == 0
+    done = cli("diff", "train")
+    assert "↑ lib 1.0 → 1.1" in done.out
+    assert "specs/train.yaml:4: override lib>=1.1: the fix, CVE-2024-5480, until 2027-03-01" in done.out
+
+
 # Lists over many environments
 
 

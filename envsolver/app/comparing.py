@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,13 @@ from envsolver.app.lockfile import read_lock
 from envsolver.lock.diff import LockDiff, diff_locks
 from envsolver.lock.difftext import diff_data, diff_markdown, diff_text
 from envsolver.lock.reader import loads
-from envsolver.model.errors import FileError, UsageError
+from envsolver.model.candidate import normalize_name
+from envsolver.model.errors import FileError, SpecError, UsageError
 
 if TYPE_CHECKING:
     from envsolver.app.project import Environment, Project
     from envsolver.lock.model import Lock
+    from envsolver.model.candidate import Name
 
 __all__ = ["LockDiff", "compare", "diff_data", "diff_markdown", "diff_text"]
 
@@ -33,7 +36,34 @@ def compare(project: Project, environment: Environment, origin: str) -> LockDiff
         LockError: one of the two makes no sense.
         UsageError: ``origin`` is neither a file nor a revision.
     """
-    return diff_locks(_older(project, environment, origin), read_lock(project, environment))
+    found = diff_locks(_older(project, environment, origin), read_lock(project, environment))
+    overrides = _overrides(project, environment)
+    if not overrides:
+        return found
+    return replace(
+        found,
+        changes=tuple(
+            replace(change, reasons=(*change.reasons, *overrides.get(change.name, ()))) for change in found.changes
+        ),
+    )
+
+
+def _overrides(project: Project, environment: Environment) -> dict[Name, list[str]]:
+    """Return project → what the spec's overrides on it are there for: the lock has the versions, not the reasons."""
+    from envsolver.model.pep508 import parse_requirement
+
+    try:
+        spec = project.spec(environment)
+    except SpecError:  # locks can be compared all the same
+        return {}
+    found: dict[Name, list[str]] = {}
+    for one in spec.overrides:
+        notes = [" ".join((one.reason or "").split()), one.advisory or "", f"until {one.until}" if one.until else ""]
+        said = ", ".join(note for note in notes if note)
+        if said:
+            name = normalize_name(parse_requirement(one.text).name)
+            found.setdefault(name, []).append(f"{one.origin}: override {one.text}: {said}")
+    return found
 
 
 def _older(project: Project, environment: Environment, origin: str) -> Lock:
