@@ -171,6 +171,13 @@ def test_what_was_accepted_until_a_day_is_reported_from_then_on(cli: CommandLine
     assert "specs/a.yaml:7: CVE-1-1 was accepted until 2020-01-01; it is reported again" in done.said
 
 
+def test_what_was_accepted_once_is_no_reason_to_leave_it_out_of_what_is_left(cli: CommandLine) -> None:
+    accepting(cli, "2020-01-01")
+    folder = advisories(cli, flaw("lib", "1.1"), flaw("app", None, "TEST-3", aliases=["CVE-1-1"]))
+    (outcome,) = cli("audit", "a", "--advisories", folder, "--json").json["environments"]
+    assert outcome["together"]["left"] == ["app 1.1 (TEST-3)"]
+
+
 def test_what_is_accepted_in_vain_is_told(cli: CommandLine) -> None:
     accepting(cli, "9999-01-01")
     done = cli("audit", "a", "--advisories", advisories(cli, flaw("other", "1.1")))

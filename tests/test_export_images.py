@@ -209,7 +209,7 @@ def test_packages_of_conda_and_checkouts_are_called_as_what_they_are() -> None:
     assert "repository_url=https://download.pytorch.org/whl/cu116" in component["purl"]
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(locks())
 def test_any_lock_has_a_valid_bill_of_materials(lock: Lock) -> None:
     for target in lock.targets:

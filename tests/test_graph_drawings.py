@@ -111,7 +111,7 @@ def test_what_another_way_says_already_is_faint() -> None:
     }  # fmt: skip
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(locks())
 def test_any_lock_is_drawn_and_always_the_same(lock: Lock) -> None:
     for write in (graphs.dot, graphs.mermaid, graphs.svg):

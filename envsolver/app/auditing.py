@@ -125,7 +125,7 @@ async def _audit(
             spec, packages = read[environment.name]
             outcome = _outcome(spec, packages, known.found, day)
             if options.fixes and outcome.open:
-                outcome = await _patched(project, environment, spec, outcome, source, session, progress)
+                outcome = await _patched(project, environment, spec, outcome, source, session, progress, day)
             outcomes[environment.name] = outcome
     return Audited(outcomes=tuple(outcomes[one.name] for one in environments), unread=known.unread)
 
@@ -150,7 +150,7 @@ def _together(inventories: Iterable[Inventory]) -> Mapping[Name, set[str]]:
 
 
 def _outcome(spec: Spec, packages: Inventory, advisories: Sequence[Advisory], day: str) -> AuditOutcome:
-    valid = {one.id: one.reason for one in spec.accepted_advisories if one.until is None or day < one.until}
+    valid = _accepted(spec, day)
     found = vulnerabilities(packages.components, advisories, valid)
     named = {name for one in found for name in one.names}
     return AuditOutcome(
@@ -167,6 +167,11 @@ def _outcome(spec: Spec, packages: Inventory, advisories: Sequence[Advisory], da
     )
 
 
+def _accepted(spec: Spec, day: str) -> Mapping[str, str]:
+    """Return the advisories that the spec accepts on a day, with its reasons."""
+    return {one.id: one.reason for one in spec.accepted_advisories if one.until is None or day < one.until}
+
+
 async def _patched(
     project: Project,
     environment: Environment,
@@ -175,13 +180,14 @@ async def _patched(
     source: AdvisorySource,
     session: Session,
     progress: Progress,
+    day: str,
 ) -> AuditOutcome:
     from envsolver.app.patching import Patching
 
     progress.stage(f"looking for fixes for {environment.name}")
     try:
         patching = Patching(project, environment, spec, session, progress)
-        return replace(outcome, patches=await patching.patches(outcome.open, source))
+        return replace(outcome, patches=await patching.patches(outcome.open, source, _accepted(spec, day)))
     except EnvsolverError as error:  # an index that does not answer: what was found stays found
         progress.note(f"fixes for {environment.name} could not be looked for: {error}")
         return outcome

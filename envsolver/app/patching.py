@@ -120,12 +120,15 @@ class Patching:
             knowledge=load_knowledge(project, spec),
         )
 
-    async def patches(self, found: Sequence[Vulnerability], source: AdvisorySource) -> Patches:
+    async def patches(
+        self, found: Sequence[Vulnerability], source: AdvisorySource, accepted: Mapping[str, str]
+    ) -> Patches:
         """Return an upgrade for each package that has flaws, and all of them together.
 
         Args:
             found: the flaws to get rid of.
             source: says what is known of the versions that come of it.
+            accepted: id of an advisory → why the spec accepts it today.
 
         Raises:
             EnvsolverError: an index does not answer, or the advisories cannot be had.
@@ -135,7 +138,7 @@ class Patching:
             by_package.setdefault(one.component.name, []).append(one)
         each = [await self._patch(name, flaws) for name, flaws in by_package.items()]
         wanted = {Name(one.package): one.version for one in each if one.command is not None and one.version}
-        return Patches(each=tuple(each), together=await self._together(wanted, source))
+        return Patches(each=tuple(each), together=await self._together(wanted, source, accepted))
 
     async def _patch(self, name: Name, flaws: Sequence[Vulnerability]) -> Patch:
         """Return what gets rid of all flaws of a package, or else at least of the worst one."""
@@ -192,7 +195,9 @@ class Patching:
         # What gets rid of a flaw by giving up the package, or what is known of it, is no upgrade.
         return next((fix for fix in found.fixes if fix.kind in {"loosen", "move", "index", "gpu"}), None)
 
-    async def _together(self, wanted: Mapping[Name, str], source: AdvisorySource) -> Together | None:
+    async def _together(
+        self, wanted: Mapping[Name, str], source: AdvisorySource, accepted: Mapping[str, str]
+    ) -> Together | None:
         if not wanted:
             return None
         try:
@@ -201,10 +206,14 @@ class Patching:
         except NoSolutionError:
             return None
         return Together(
-            command=self._command(wanted), outcome=self._moves(versions), left=await self._left(versions, source)
+            command=self._command(wanted),
+            outcome=self._moves(versions),
+            left=await self._left(versions, source, accepted),
         )
 
-    async def _left(self, versions: Mapping[Name, str], source: AdvisorySource) -> tuple[str, ...]:
+    async def _left(
+        self, versions: Mapping[Name, str], source: AdvisorySource, accepted: Mapping[str, str]
+    ) -> tuple[str, ...]:
         """Return what of a solution has known flaws, beside packages of conda."""
         components = [
             Component(name=name, project=name, version=version, public=public)
@@ -212,7 +221,6 @@ class Patching:
             if not is_conda(name) and (public := public_version(version)) is not None
         ]
         known = await source.about({one.project: (str(one.public),) for one in components})
-        accepted = {one.id: one.reason for one in self._spec.accepted_advisories}
         left: dict[str, list[str]] = {}
         for flaw in vulnerabilities(components, known.found, accepted):
             if flaw.accepted is None:
