@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envsolver.app.gpu import expectations
@@ -291,6 +291,7 @@ ROWS = st.fixed_dictionaries(
 )
 
 
+@settings(max_examples=50)
 @given(facts=st.dictionaries(st.sampled_from(KEYS), JSON | st.lists(ROWS, max_size=3)), gpu=st.booleans())
 def test_a_report_may_hold_anything(facts: dict[str, Any], gpu: bool) -> None:
     """What a file says of a node is judged or left out; it raises nothing."""
