@@ -22,6 +22,7 @@ __all__ = ["azureml", "dockerfile"]
 _PLATFORMS = {"linux-64": "linux/amd64", "linux-aarch64": "linux/arm64", "linux-ppc64le": "linux/ppc64le"}
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*(?:@sha256:[0-9a-f]{64})?")
 _HOME = "/opt/env"
+_CACHE = "/var/cache/pip"
 _MARK = "REQUIREMENTS"
 _SCHEMA = "https://azuremlschemas.azureedge.net/latest/environment.schema.json"
 _AZURE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
@@ -148,7 +149,7 @@ def _installs(lock: Lock, target: LockedTarget, groups: Sequence[str], *, inline
         yield f"{_MARK}\n"  # some linters ask for an empty line there
     else:
         yield f"COPY requirements.txt {_HOME}/requirements.txt"
-    cache = "--mount=type=cache,target=/root/.cache/pip " if inline else ""
+    cache = f"--mount=type=cache,target={_CACHE} PIP_CACHE_DIR={_CACHE} " if inline else ""
     no_cache = "" if inline else " --no-cache-dir"
     pip = f"RUN {cache}{_HOME}/bin/python -m pip install{no_cache} --require-hashes --no-deps"
     # Everything is locked, so that pip has nothing to resolve.
