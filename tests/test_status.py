@@ -175,6 +175,34 @@ def test_what_is_deprecated_can_be_used_with_a_warning(cli: CommandLine) -> None
     assert (done.status, "note: train has been removed from support" in done.said) == (0, True)
 
 
+def test_open_advisories_are_due_when_they_have_been_fixable_for_long(cli: CommandLine) -> None:
+    record = {
+        "schema_version": "1.6.0",
+        "id": "TEST-1",
+        "modified": "2024-01-01T00:00:00Z",
+        "published": "2024-01-01T00:00:00Z",
+        "affected": [
+            {
+                "package": {"ecosystem": "PyPI", "name": "lib"},
+                "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "2.0"}]}],
+            }
+        ],
+    }
+    (cli.root / "osv").mkdir()
+    path = cli.root / "osv" / "TEST-1.json"
+    path.write_text(json.dumps(record))
+    done = cli("status", "--check", "--advisories", "osv")
+    assert done.status == 1
+    assert "train: 1 of 1 open advisories can be fixed, the oldest of 2024-01-01" in done.out
+    counted = cli("status", "--advisories", "osv", "--json").json["environments"][0]["advisories"]
+    assert (counted["count"], counted["fixable"], counted["oldest"]) == (1, 1, "2024-01-01")
+    assert cli("status", "--check", "--advisories", "osv", "--max-age", "99999").status == 0
+    del record["affected"][0]["ranges"][0]["events"][1]  # type: ignore[index] # plain data
+    path.write_text(json.dumps(record))
+    assert cli("status", "--check", "--advisories", "osv").status == 0
+    assert cli("status", "--json").json["environments"][0]["advisories"] is None
+
+
 # Exceptions
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
@@ -22,9 +22,20 @@ if TYPE_CHECKING:
 
     from envsolver.app.overview import EnvironmentRow
     from envsolver.app.project import Environment, Project
+    from envsolver.catalog.audit import Vulnerability
+    from envsolver.model.ports import Progress
     from envsolver.model.spec import Status
 
-__all__ = ["CatalogueStatus", "EnvironmentStatus", "ReceiptLine", "catalogue_status", "image_date", "retirement"]
+__all__ = [
+    "CatalogueStatus",
+    "EnvironmentStatus",
+    "OpenAdvisories",
+    "ReceiptLine",
+    "catalogue_status",
+    "image_date",
+    "retirement",
+    "with_advisories",
+]
 
 MAX_AGE = 30
 """Days. Curated images are made again every two weeks, and have no known vulnerability older than this."""
@@ -43,6 +54,23 @@ class ReceiptLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OpenAdvisories:
+    """The known flaws of what is locked that the spec does not accept.
+
+    Attributes:
+        count: of all of them.
+        fixable: of those of which a fixed version is known.
+        oldest: day on which the first of the fixable ones was published, None if that is not known.
+        age: days since then.
+    """
+
+    count: int
+    fixable: int
+    oldest: str | None = None
+    age: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentStatus:
     """How one environment stands today.
 
@@ -54,6 +82,7 @@ class EnvironmentStatus:
         image: day that the tag of the base image names, None if it names none.
         image_age: days since then.
         receipts: the newest first.
+        advisories: None unless they were asked for, or where nothing could be audited.
         due: what is to be done, a sentence each.
     """
 
@@ -64,6 +93,7 @@ class EnvironmentStatus:
     image: str | None = None
     image_age: int | None = None
     receipts: tuple[ReceiptLine, ...] = ()
+    advisories: OpenAdvisories | None = None
     due: tuple[str, ...] = ()
 
 
@@ -100,6 +130,58 @@ def catalogue_status(folder: Path | None, *, max_age: int = MAX_AGE, today: str 
         lines = _receipts(project, row.head.name) if receipts else ()
         found.append(_status(row, day, changed.get(f"{row.head.name}.lock.toml"), lines, max_age))
     return CatalogueStatus(root=project.root, shipped=project.shipped, today=day.isoformat(), environments=tuple(found))
+
+
+def with_advisories(
+    found: CatalogueStatus, advisories: str, *, max_age: int = MAX_AGE, offline: bool, progress: Progress
+) -> CatalogueStatus:
+    """Return the same with the open advisories of supported environments.
+
+    Args:
+        found: as :func:`catalogue_status` returned it.
+        advisories: folder, zip or URL of a service in OSV format.
+        max_age: days after which a flaw that can be fixed is due.
+        offline: use the cache and local files only.
+        progress: is told what goes on.
+
+    Raises:
+        UsageError: ``advisories`` is neither a folder nor a file nor a URL.
+        FileError: it cannot be read.
+        NetworkError: the service does not answer.
+    """
+    from envsolver.app.auditing import AuditOptions, audit
+    from envsolver.app.project import Project
+
+    project = Project(root=found.root, shipped=found.shipped)
+    alive = [
+        one.row.head.name
+        for one in found.environments
+        if one.status in {"supported", "preview"} and one.row.lock in {"current", "stale"}
+    ]
+    options = AuditOptions(advisories=advisories, fixes=False, offline=offline, today=found.today)
+    outcomes = audit(project, [project.find(name) for name in alive], options, progress).outcomes
+    counts = {one.name: _open(one.open, found.today) for one in outcomes if one.error is None}
+    return replace(
+        found, environments=tuple(_with_open(one, counts.get(one.row.head.name), max_age) for one in found.environments)
+    )
+
+
+def _open(flaws: Sequence[Vulnerability], today: str) -> OpenAdvisories:
+    fixable = [flaw for flaw in flaws if flaw.fixed]
+    oldest = min((flaw.published[:10] for flaw in fixable if flaw.published), default=None)
+    return OpenAdvisories(
+        count=len(flaws), fixable=len(fixable), oldest=oldest, age=_days(oldest, date.fromisoformat(today))
+    )
+
+
+def _with_open(one: EnvironmentStatus, counted: OpenAdvisories | None, max_age: int) -> EnvironmentStatus:
+    if counted is None or counted.age is None or counted.age <= max_age:
+        return replace(one, advisories=counted)
+    said = (
+        f"{counted.fixable} of {counted.count} open advisories can be fixed, the oldest of {counted.oldest},"
+        f" {counted.age} days ago, more than {max_age}: `envsolver audit {one.row.head.name}`"
+    )
+    return replace(one, advisories=counted, due=(*one.due, said))
 
 
 def retirement(project: Project, environment: Environment) -> str | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from envsolver.app.status import MAX_AGE, catalogue_status
+from envsolver.app.status import MAX_AGE, catalogue_status, with_advisories
 from envsolver.cli.base import command
 from envsolver.cli.text import count, table
 
@@ -28,13 +28,17 @@ __all__ = ["status"]
     metavar="DAYS",
     help="How old locks and base images of supported environments may be.",
 )
-def status(ui: Ui, *, every: bool, only_check: bool, max_age: int) -> int:
+@click.option("--advisories", metavar="DIR|ZIP|URL", help="Count known flaws, by advisories in OSV format.")
+def status(ui: Ui, *, every: bool, only_check: bool, max_age: int, advisories: str | None) -> int:
     """Show how the environments age, and what is due.
 
     LOCKED is the day of the last change of a lock, by git, or by the file where it is not committed. Below the table
     stands what is to be done: locks that are stale or old, bases that moved, support dates and exceptions that passed.
     """
     found = catalogue_status(ui.common.project, max_age=max_age)
+    if advisories is not None:
+        with ui.progress() as progress:
+            found = with_advisories(found, advisories, max_age=max_age, offline=ui.common.offline, progress=progress)
     shown = [one for one in found.environments if every or one.status not in {"deprecated", "removed"}]
     if ui.json_wanted:
         ui.json(
@@ -54,7 +58,7 @@ def status(ui: Ui, *, every: bool, only_check: bool, max_age: int) -> int:
 
 
 def _print(ui: Ui, shown: list[EnvironmentStatus]) -> None:
-    head = ("NAME", "STATUS", "LOCK", "LOCKED", "AGE", "NEWEST FILE", "UNTIL", "RECEIPTS", "BASE IMAGE")
+    head = ("NAME", "STATUS", "LOCK", "LOCKED", "AGE", "NEWEST FILE", "UNTIL", "RECEIPTS", "ADVISORIES", "BASE IMAGE")
     if shown:
         ui.out(table([_cells(one) for one in shown], head=head, width=ui.width if ui.terminal else None))
     due = [one for one in shown if one.due]
@@ -80,6 +84,7 @@ def _cells(one: EnvironmentStatus) -> tuple[str, ...]:
         (row.newest or "-")[:10],
         until or "-",
         ", ".join(dict.fromkeys(receipt.device for receipt in counted)) or "-",
+        str(one.advisories.count) if one.advisories is not None else "-",
         row.base_image or "-",
     )
 
@@ -104,6 +109,7 @@ def _as_json(one: EnvironmentStatus) -> dict[str, Any]:
         if row.base_image is not None
         else None,
         "receipts": plain(one.receipts),
+        "advisories": plain(one.advisories),
         "exceptions": plain(row.passing),
         "due": list(one.due),
         "problems": plain(row.problems),
