@@ -278,7 +278,8 @@ sdist = {url = "https://h.example/a-1.0.tar.gz", hash = "sha256:"""
 _CONDA_LOCK = (
     b"""\
 version: 1
-metadata: {}
+metadata:
+  sources: []
 package:
 - name: numpy
   version: '1.23'
@@ -314,6 +315,29 @@ packages:
   version: '1.16'
   sha256: abababababababababababababababababababababababababababababababab
   requires_dist: [a>=1]
+""",
+)
+_PIXI_PROJECT = (
+    b"""\
+[workspace]
+name = "train"
+channels = ["conda-forge", {channel = "pytorch", priority = 1}]
+platforms = ["linux-64"]
+[system-requirements]
+cuda = "11.6"
+[dependencies]
+python = "3.10.*"
+numpy = {version = ">=1.21", channel = "conda-forge", build = "py310*"}
+[pypi-dependencies]
+six = "*"
+a = {version = ">=1", extras = ["x"]}
+b = {git = "https://h.example/b", rev = "abc"}
+[pypi-options]
+extra-index-urls = ["https://h.example/simple"]
+[feature.test.pypi-dependencies]
+pytest = "*"
+[environments]
+test = ["test"]
 """,
 )
 _OSV = (
@@ -464,6 +488,24 @@ def _locks() -> tuple[bytes, ...]:
 
 
 TEXTS: tuple[Target, ...] = (
+    Target(
+        name="import-pixi",
+        parse=partial(_import, "pixi.toml"),
+        seeds=_PIXI_PROJECT,
+        words=(b"[dependencies]\n", b"[feature.x.pypi-dependencies]\n", *_REQUIREMENT_WORDS),
+    ),
+    Target(
+        name="import-pixi-lock", parse=partial(_import, "pixi.lock"), seeds=_PIXI, words=(b"- ", b": ", b"&a ", b"*a")
+    ),
+    Target(
+        name="import-conda-lock",
+        parse=partial(_import, "conda-lock.yml"),
+        seeds=_CONDA_LOCK,
+        words=(b"- ", b": ", b"&a ", b"*a"),
+    ),
+    Target(
+        name="import-explicit", parse=partial(_import, "explicit.txt"), seeds=_EXPLICIT, words=(b"# pip a @ ", b"-")
+    ),
     Target(name="live-project", parse=_live_project, seeds=_PYPROJECT, words=_REQUIREMENT_WORDS),
     Target(
         name="uv-project",
