@@ -24,7 +24,19 @@ if TYPE_CHECKING:
     import resource
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Envsolver", "InputSet", "Result", "Uv", "default_index", "interpreter", "read_sets", "spec_inputs"]
+__all__ = [
+    "Envsolver",
+    "Finished",
+    "InputSet",
+    "Result",
+    "Uv",
+    "clean_environment",
+    "default_index",
+    "interpreter",
+    "read_sets",
+    "run_process",
+    "spec_inputs",
+]
 
 SETS = Path(__file__).with_name("sets.toml")
 BARE = (sys.executable, str(Path(__file__).with_name("bare.py")))
@@ -114,13 +126,16 @@ def read_sets(path: Path = SETS) -> list[InputSet]:
     return sets
 
 
-def _environment(extra: Mapping[str, str]) -> dict[str, str]:
+def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that both tools get: those of the process less what would tell them apart, and others."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(_NOT_INHERITED)}
     return kept | {"NO_COLOR": "1"} | dict(extra)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Finished:
+class Finished:
+    """A process that has ended: its status (-1 if it was stopped), times in seconds, memory in bytes, what it said."""
+
     status: int
     seconds: float
     cpu: float
@@ -129,7 +144,7 @@ class _Finished:
     stderr: str
 
 
-def _run(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> _Finished:
+def run_process(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Finished:
     """Run one process to its end, with the time and memory that the kernel accounts to it and its children."""
     out, err = folder / ".stdout", folder / ".stderr"
     with out.open("wb") as stdout, err.open("wb") as stderr:
@@ -146,7 +161,7 @@ def _run(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -
             signal.signal(signal.SIGALRM, previous)
         seconds = time.perf_counter() - started
     process.returncode = os.waitstatus_to_exitcode(wait_status)
-    return _Finished(
+    return Finished(
         status=process.returncode if process.returncode >= 0 else -1,
         seconds=seconds,
         cpu=_cpu(usage),
@@ -231,7 +246,7 @@ class Uv:
         arguments = self._arguments(inputs, pins) + (["--generate-hashes"] if hashes else [])
         command = [_uv(), "pip", "compile", *arguments, "--output-file", str(self.output_file)]
         extra = {"UV_PYTHON_DOWNLOADS": "never"} | dict(environment or {})
-        done = _run(command, self.scratch, _environment(extra))
+        done = run_process(command, self.scratch, clean_environment(extra))
         solved = done.status == 0
         return Result(
             status=done.status,
@@ -315,7 +330,7 @@ class Envsolver:
         command = [*(command or [_script("envsolver")]), "--project", str(self.project), "lock", name]
         command += ["--json"] if report else ["--quiet"]
         extra = {"ENVSOLVER_CACHE_DIR": str(self.cache), "UV_DEFAULT_INDEX": self.index} | dict(environment or {})
-        done = _run(command, self.project, _environment(extra))
+        done = run_process(command, self.project, clean_environment(extra))
         outcome = _outcome(done.stdout, name)
         requirements = self.project / "locks" / f"{name}.requirements.txt"
         solved = done.status == 0
