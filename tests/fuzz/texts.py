@@ -65,7 +65,7 @@ def _live_project(data: bytes, folder: Path) -> object:
 def _lock(data: bytes, folder: Path) -> object:
     from envsolver.app.lockfile import lock_text, read_lock, requirements_text
     from envsolver.app.project import Environment, Project
-    from envsolver.formats import condafiles, condalock, constraints, pixi, pylock, requirements
+    from envsolver.formats import condafiles, condalock, constraints, pixi, pylock, requirements, sbom
     from envsolver.lock.diff import diff_locks
     from envsolver.lock.reader import loads
     from envsolver.model.errors import EnvsolverError
@@ -85,6 +85,7 @@ def _lock(data: bytes, folder: Path) -> object:
         lambda: constraints.dumps(lock),
         lambda: condafiles.explicit(lock),
         lambda: condafiles.environment(lock),
+        lambda: sbom.cyclonedx(lock),
         lambda: condalock.dumps(lock, url_of=url_of),
         lambda: pixi.dumps(lock, url_of=url_of),
         lambda: pylock.dumps(lock, url_of=url_of),
@@ -162,6 +163,12 @@ def _advisory(name: str, data: bytes, _folder: Path) -> object:
     from envsolver.sources.osv import read_record
 
     return read_record(data, name)
+
+
+def _conda_names(data: bytes, folder: Path) -> object:
+    from envsolver.sources.condanames import read_names
+
+    return read_names(data.decode("utf-8", "replace"), str(folder))
 
 
 def _report(data: bytes, folder: Path) -> object:
@@ -488,6 +495,12 @@ def _locks() -> tuple[bytes, ...]:
 
 
 TEXTS: tuple[Target, ...] = (
+    Target(
+        name="conda-names",
+        parse=_conda_names,
+        seeds=(b'{"pytorch": "torch", "a": null, "b": ["c"]}', b"pytorch: {conda_name: pytorch, pypi_name: torch}\n"),
+        words=(b"null", b"[]", b": ", b"&a ", b"*a"),
+    ),
     Target(
         name="import-pixi",
         parse=partial(_import, "pixi.toml"),
