@@ -1,6 +1,6 @@
 """Time ``envsolver build`` and ``uv pip sync`` side by side: ``python -m benchmarks.installing [-o FILE]``.
 
-Both install the same 137 wheels or so, from caches that have them, into an environment that is not there yet, as whole
+Both install the same wheels, some 160, from caches that have them, into an environment that is not there yet, as whole
 processes, in turns. envsolver's has bytecode; uv's has it with ``--compile-bytecode``. Nothing fails for being slow.
 
 Then a wheel of 900 MB is fetched from a server on loopback, checked, unpacked and linked; the most memory that takes is
