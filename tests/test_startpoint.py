@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,10 +14,11 @@ from tests.support.cli import publish
 from tests.support.joint import versions
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from envsolver.lock.model import Lock
     from tests.support.joint import Joint
+
+DATA = os.environ.get("ENVSOLVER_CONDA_DATA")
+"""A folder with real channels and a real lock; read here, since fixtures hide such variables."""
 
 BODY = "conda: [lib_core]\npip: [app]\n"
 
@@ -54,7 +57,7 @@ def started(joint: Joint, path: Path, *options: str) -> Any:
 def test_nothing_moves_from_where_another_lock_stands(joint: Joint, old: Lock, form: str, name: str) -> None:
     path = exported(joint, form, name)
     report = started(joint, path)
-    assert report["diff"] == {"name": "a", "settings": [], "changes": []}
+    assert (report["diff"]["settings"], report["diff"]["changes"]) == ([], [])
     assert content_digest(joint.read()) == content_digest(old)
 
 
@@ -151,3 +154,32 @@ def test_what_is_no_starting_point(joint: Joint, options: tuple[str, ...], says:
     done = joint.cli("lock", "a", *options)
     assert done.status == status, done.err
     assert says in done.said
+
+
+# A real lock
+
+
+@pytest.mark.skipif(DATA is None, reason="ENVSOLVER_CONDA_DATA names no folder with real channels")
+def test_a_real_environment_moves_nothing_but_what_is_explained(joint: Joint, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = Path(DATA or "")
+    mirrors = " ".join(f"{name}={(data / 'channels' / name).as_uri()}" for name in ("pytorch", "conda-forge"))
+    monkeypatch.setenv("ENVSOLVER_CONDA_MIRRORS", mirrors)
+    (old,) = (data / "locks").glob("*.conda-linux-64.lock")
+    (environment,) = (data / "locks").glob("*-environment.yml")
+    for version in ("2.0.6", "2.0.7"):
+        publish(joint.index, "pycocotools", version, "matplotlib>=2.1", "numpy")
+    for version in ("3.7.1", "3.8.0"):
+        publish(joint.index, "matplotlib", version, "numpy>=1.20")
+    made = joint.cli("import", str(environment), "--name", "a", "--cuda", "11.6")
+    assert made.status == 0, made.err
+    report = started(joint, old)
+    changes = {change["package"]: change for change in report["diff"]["changes"]}
+    # The loopback index has other files of the two wheels, which is all that there is to say of them.
+    unexplained = {name for name, change in changes.items() if not change["reasons"]}
+    assert unexplained == {"pycocotools", "matplotlib"}
+    listed = old.read_text(encoding="utf-8").count("\nhttps://")
+    assert listed == 220
+    stayed = [package for package in joint.read().conda("linux-64") if package.name not in changes]
+    assert len(stayed) >= 205
+    assert versions(joint.read())["matplotlib"] == "3.7.1"
+    assert joint.read().package("pytorch").files[0].filename == "pytorch-1.12.1-py3.10_cuda11.6_cudnn8.3.2_0.tar.bz2"
