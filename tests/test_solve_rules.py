@@ -207,3 +207,17 @@ def test_what_is_needed_in_some_company_is_added_there(source: MemorySource, rul
     resolution = run(asked(rules, "torch", "tensorboard"), source)
     assert pins(resolution) == {"six": "1.16", "tensorboard": "2.14", "torch": "1.12"}
     assert [(edge.name, edge.rule) for edge in resolution.packages[2].edges] == [("six", "R1")]
+
+
+def test_what_must_not_stand_together_sends_nobody_to_old_versions(source: MemorySource, rules: FewRules) -> None:
+    for version in ["1.0", "2.0", "3.0", "4.0"]:
+        source.add("opencv-python", version)
+    source.add("opencv-headless", "1.0")
+    source.add("images", "0.9")
+    source.add("images", "1.0", ["opencv-headless"])
+    rules.add("opencv-python", "", "excludes", "opencv-headless", rule="OPENCV-TWICE")
+    found = pins(run(asked(rules, "opencv-python", "images"), source))
+    assert found == {"images": "0.9", "opencv-python": "4.0"}
+    assert [file for file in source.asked if file.startswith("opencv_python-")] == [
+        "opencv_python-4.0-py3-none-any.whl"
+    ]

@@ -92,7 +92,7 @@ class Foresight:
             for condition in world.conditions(name, position, extra)
             if condition.required in world.tables and not condition.beside
         ]
-        if any(not intersect(world.limit(one.required), one.admitted) for one in conditions):
+        if any(one.brings and not intersect(world.limit(one.required), one.admitted) for one in conditions):
             out = complement(((position, position + 1),), len(world.tables[name].releases))
             self._admitted[name] = intersect(self._limit(name), out)
             return
