@@ -44,7 +44,7 @@ COMMANDS: dict[str, Entry] = {
     "bundle": Entry("Use", "bundle", "bundle", "Collect all files that an environment is built of."),
     "pack": Entry("Use", "pack", "pack", "Pack an environment into a reproducible archive."),
     "export": Entry("Use", "export", "export", "Write a lock in the format of another tool."),
-    "ci": Entry("Use", "ci", "ci", "Write a pipeline that checks, builds and tries the environments."),
+    "ci": Entry("Use", "ci", "ci", "Write a CI pipeline that checks, builds and tries locks."),
     "schema": Entry("Use", "schema", "schema", "Write the JSON Schema of a spec file."),
     "index": Entry("Care", "index", "index", "Look after the indexes that specs name."),
     "cache": Entry("Care", "cache", "cache", "Look after the cache of pages, metadata and files."),

@@ -32,7 +32,7 @@ _USUAL = {
 )
 @output_option("Write to FILE; standard output by default (-).")
 def ci(ui: Ui, names: tuple[str, ...], *, provider: str, output: Path | None) -> None:
-    """Write a pipeline that checks, builds and tries the environments.
+    """Write a CI pipeline that checks, builds and tries locks.
 
     Of all environments, or those of NAME: jobs on hosted runners check the locks, build and verify each environment and
     try what needs no GPU; jobs on GPU runners try the rest and keep the receipt. Which runners these are, a spec says
