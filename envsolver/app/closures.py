@@ -6,20 +6,24 @@ import json
 import os
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_name
+
 from envsolver.app.recipes import fetch_archive, is_up_to_date, settings_of, solve_requirements, unpack_archive
+from envsolver.build.backend import UNREAD, StaticRequirements, added_by_backend, static_requirements
 from envsolver.build.scratch import scratch
 from envsolver.build.store import Store
 from envsolver.lock.builds import build_pins, find_build, with_builds
 from envsolver.model.candidate import is_conda
 from envsolver.model.errors import EnvsolverError, InterpreterError
+from envsolver.model.pep508 import parse_requirement
 from envsolver.sources.cache import Cache, default_cache_root
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from envsolver.app.project import Environment, Project
     from envsolver.build.interpreter import Interpreter
@@ -27,7 +31,10 @@ if TYPE_CHECKING:
     from envsolver.model.ports import Progress
     from envsolver.model.spec import Spec
 
-__all__ = ["lacks_builds", "lock_builds"]
+__all__ = ["LARGE", "lacks_builds", "lock_builds"]
+
+LARGE = 64 * 1024 * 1024
+"""Bytes. A larger source archive is not fetched to be read: it is taken for one of setuptools that asks for nothing."""
 
 
 def lacks_builds(lock: Lock) -> bool:
@@ -142,11 +149,18 @@ class _Closer:
         build = find_build(self.lock, pin.file.sha256, platform)
         if build is not None and is_up_to_date(build, said):
             return
-        fixed = tuple(sorted({*said.requires, *self._static(pin, platform), *self._elsewhere(pin, platform)}))
-        asked = self._asked(pin, target, replace(said, requires=fixed)) if self.asking else ()
+        static = self._static(pin, platform)
+        fixed = tuple(sorted({*said.requires, *static.requires, *self._elsewhere(pin, platform)}))
+        asks = self.asking and not static.backend
+        asked = self._asked(pin, target, static, replace(said, requires=fixed)) if asks else ()
         requires = tuple(sorted({*fixed, *asked}))
         before = None if self.old is None else find_build(self.old, pin.file.sha256, platform)
-        files, indexes = self._solve(pin, platform, (*requires, *said.beside), () if before is None else before.files)
+        prefer = () if before is None else before.files
+        files, indexes = self._solve(pin, platform, (*requires, *said.beside), prefer)
+        added = added_by_backend(static, {str(one.name): one.version for one in files})
+        if not set(added) <= set(requires):
+            requires = tuple(sorted({*requires, *added}))
+            files, indexes = self._solve(pin, platform, (*requires, *said.beside), prefer)
         named = [index for index in indexes if self.lock.index_url(index.alias) is None]
         self.lock = with_builds(self.lock, [replace(said, requires=requires, files=files)], named)
         for one in build_pins(files):
@@ -171,19 +185,22 @@ class _Closer:
             )
         return self._solutions[key]
 
-    def _static(self, pin: Pin, platform: str) -> tuple[str, ...]:
-        """Return what an archive says in its ``pyproject.toml``."""
+    def _static(self, pin: Pin, platform: str) -> StaticRequirements:
+        """Return what can be read in an archive."""
+        if (pin.file.size or 0) > LARGE:
+            return UNREAD
 
         def read() -> tuple[str, ...]:
-            from envsolver.build.backend import static_requirements
-
             archive = self._archive(pin, platform)
             with scratch(self._work, "closure-") as folder:
-                return static_requirements(unpack_archive(pin, archive, folder / "look"), pin.file.filename)
+                project = unpack_archive(pin, archive, folder / "look", top=True)
+                static = static_requirements(project, pin.file.filename)
+            return (static.backend, *static.requires)
 
-        return self._remembered("build-requires", (pin.file.sha256,), read)
+        backend, *requires = self._remembered("build-static", (pin.file.sha256,), read)
+        return StaticRequirements(requires=tuple(requires), backend=backend)
 
-    def _asked(self, pin: Pin, target: LockedTarget, build: LockedBuild) -> tuple[str, ...]:
+    def _asked(self, pin: Pin, target: LockedTarget, static: StaticRequirements, build: LockedBuild) -> tuple[str, ...]:
         """Return what the backend asks for where nothing of the environment is beside it, which may be gigabytes.
 
         It is asked once more before the first build.
@@ -192,19 +209,21 @@ class _Closer:
         if interpreter is None:
             return ()
 
-        def ask(interpreter: Interpreter = interpreter) -> tuple[str, ...]:
+        def ask(alone: LockedBuild, interpreter: Interpreter = interpreter) -> tuple[str, ...]:
             from envsolver.app.works import Works
 
             archive = self._archive(pin, target.platform)
             works = Works(self.project, self.environment, self.lock, target, interpreter, self.progress, self.offline)
             return works.ask(pin, archive, alone)
 
-        with suppress(EnvsolverError, OSError):
-            files, _ = self._solve(pin, target.platform, build.requires, ())
-            alone = replace(build, beside=(), files=files)
-            digests = tuple(one.file.sha256 for one in files)
-            facts = (pin.file.sha256, interpreter.version, target.platform, digests, build.environment, build.path)
-            return self._remembered("build-asked", facts, ask)
+        # First beside what the project itself names: most backends need no more to answer, and it is soon there.
+        for requires in dict.fromkeys((_of_same_names(build.requires, static.requires), build.requires)):
+            with suppress(EnvsolverError, OSError):
+                files, _ = self._solve(pin, target.platform, requires, ())
+                alone = replace(build, beside=(), files=files)
+                digests = tuple(one.file.sha256 for one in files)
+                facts = (pin.file.sha256, interpreter.version, target.platform, digests, build.environment, build.path)
+                return self._remembered("build-asked", facts, partial(ask, alone))
         self.notes.append(
             f"what the backend of {pin.package.name} {pin.package.version} asks for is not known before its build"
         )
@@ -236,6 +255,20 @@ class _Closer:
         """Return what an archive was found to need on another platform."""
         others = (one for one in self.lock.builds if one.source == pin.file.sha256 and one.platform != platform)
         return next((one.requires for one in others), ())
+
+
+def _of_same_names(requires: Iterable[str], named: Iterable[str]) -> tuple[str, ...]:
+    """Return the requirements of projects that others name."""
+    names = {_project_of(text) for text in named}
+    return tuple(text for text in requires if _project_of(text) in names)
+
+
+def _project_of(requirement: str) -> str:
+    """Return the name in a requirement; of what is none, which the solver will refuse, all."""
+    try:
+        return canonicalize_name(parse_requirement(requirement).name)
+    except ValueError:
+        return requirement
 
 
 def _sources(lock: Lock, platform: str) -> Iterator[tuple[Pin, LockedTarget]]:

@@ -81,8 +81,8 @@ def fetch_archive(store: Store, pin: Pin, remotes: AbstractAsyncContextManager[R
     return archive
 
 
-def unpack_archive(pin: Pin, archive: Path, folder: Path) -> Path:
-    """Unpack a source archive into a folder that is not there yet; return its project.
+def unpack_archive(pin: Pin, archive: Path, folder: Path, *, top: bool = False) -> Path:
+    """Unpack a source archive, or what lies at its top, into a folder that is not there yet; return its project.
 
     Raises:
         ArtefactError: it is refused.
@@ -92,7 +92,7 @@ def unpack_archive(pin: Pin, archive: Path, folder: Path) -> Path:
 
     folder.mkdir(parents=True)
     try:
-        return unpack_sdist(archive, folder, pin.file.filename)
+        return unpack_sdist(archive, folder, pin.file.filename, top=top)
     except MetadataUnusableError as error:
         raise ArtefactError(pin.file.filename, error.reason) from error
 

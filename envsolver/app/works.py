@@ -204,8 +204,8 @@ class Works:
 
         Of a build that the lock has, only what goes beyond it is resolved.
         """
-        source = unpack_archive(pin, archive, folder / "look")
-        static = {*said.requires, *static_requirements(source, pin.file.filename)}
+        source = unpack_archive(pin, archive, folder / "look", top=True)
+        static = {*said.requires, *static_requirements(source, pin.file.filename).requires}
         build = self._with_requirements(pin, said, static)
         asked = self._workshop(pin, archive, folder / "backend", build).requirements()
         return self._with_requirements(pin, build, {*build.requires, *asked})

@@ -6,6 +6,7 @@ import lzma
 import tarfile
 import zipfile
 import zlib
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from envsolver.model.errors import MetadataUnusableError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["unpack_sdist"]
 
+_TOP = 2
 _DAMAGE = (
     tarfile.TarError,
     zipfile.BadZipFile,
@@ -30,22 +32,23 @@ _DAMAGE = (
 )
 
 
-def unpack_sdist(archive: Path, folder: Path, filename: str) -> Path:
+def unpack_sdist(archive: Path, folder: Path, filename: str, *, top: bool = False) -> Path:
     """Unpack into an empty folder; return the project's folder in it.
 
     Args:
         archive: the file on disk.
         folder: where to.
         filename: of the sdist: its suffix tells the kind.
+        top: unpack only what lies at the top of the project, which is what says how it is built.
 
     Raises:
         MetadataUnusableError: the archive is damaged, too large, or reaches out of its folder.
     """
     try:
         if filename.lower().endswith(".zip"):
-            _unpack_zip(archive, folder)
+            _unpack_zip(archive, folder, top=top)
         else:
-            _unpack_tar(archive, folder)
+            _unpack_tar(archive, folder, top=top)
     except _DAMAGE as error:
         raise MetadataUnusableError(filename, f"it cannot be unpacked: {error}") from None
     inside = sorted(folder.iterdir())
@@ -55,7 +58,7 @@ def unpack_sdist(archive: Path, folder: Path, filename: str) -> Path:
     return root
 
 
-def _unpack_tar(archive: Path, folder: Path) -> None:
+def _unpack_tar(archive: Path, folder: Path, *, top: bool) -> None:
     if not hasattr(tarfile, "data_filter"):  # PEP 706: Python 3.11.4
         raise ValueError("this Python is too old to do it safely; 3.11.4 or newer is needed")
     total = 0
@@ -63,10 +66,11 @@ def _unpack_tar(archive: Path, folder: Path) -> None:
         for count, member in enumerate(tar):
             total += member.size
             _check_bounds(count, total)
-            tar.extract(member, folder, filter="data")
+            if not top or (member.isfile() and _at_top(member.name)):
+                tar.extract(member, folder, filter="data")
 
 
-def _unpack_zip(archive: Path, folder: Path) -> None:
+def _unpack_zip(archive: Path, folder: Path, *, top: bool) -> None:
     with zipfile.ZipFile(archive) as packed:
         members = packed.infolist()
         _check_bounds(len(members), sum(member.file_size for member in members))
@@ -74,7 +78,13 @@ def _unpack_zip(archive: Path, folder: Path) -> None:
             path = member.filename.replace("\\", "/")
             if path.startswith("/") or ".." in path.split("/") or ":" in path.partition("/")[0]:
                 raise ValueError(f"{member.filename!r} is outside of it")
-            packed.extract(member, folder)
+            if not top or (not member.is_dir() and _at_top(path)):
+                packed.extract(member, folder)
+
+
+def _at_top(path: str) -> bool:
+    """Say whether a file lies in the first folder: sdists have one (PEP 625), and old ones may have none."""
+    return len(PurePosixPath(path).parts) <= _TOP
 
 
 def _check_bounds(count: int, total: int) -> None:
