@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from envsolver.app import closures
 from envsolver.app.api import load_lock
 from envsolver.app.works import Works
+from envsolver.build.backend import StaticRequirements, added_by_backend, static_requirements
 from envsolver.build.store import Store
 from envsolver.lock.reader import loads
 from envsolver.lock.writer import dumps
@@ -17,6 +19,8 @@ from tests.support.packages import make_wheel, wheel_filename
 from tests.test_build_wheel import BACKEND, PLAIN, PYPROJECT, PYTHON, cache, locked, maker, project, source
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from envsolver.lock.model import LockedBuild
     from tests.support.cli import CommandLine
     from tests.support.index_server import IndexServer
@@ -228,3 +232,77 @@ def test_what_an_archive_asks_for_is_found_out_once(
     assert project("lock", "demo", "--refresh").status == 0
     (closure,) = builds(project).values()
     assert (asked, closure.requires) == (1, ("maker",))
+
+
+def test_a_backend_that_needs_more_to_answer(project: CommandLine, default_index: IndexServer) -> None:
+    """Asked beside what the project names, then beside what the spec adds."""
+    wheel(default_index, "helper")
+    wheel(default_index, "lib")
+    text = "import lib\n" + BACKEND.format(version="1.0", asks=["helper"])
+    default_index.add(wheel_filename("maker", "1.0"), make_wheel("maker", "1.0", files={"maker.py": text}))
+    source(default_index, "plain", PLAIN)
+    project.spec("demo", SETTINGS.replace("beside: [lib]", "requires: [lib]"))
+    assert project("lock", "demo").status == 0
+    assert versions(builds(project)["plain linux-64"]) == {"helper": "1.0", "lib": "1.0", "maker": "1.0"}
+
+
+def test_a_large_archive_is_not_fetched(
+    project: CommandLine, default_index: IndexServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked when it is built, and what it says then is in the lock from then on."""
+    for name, version in (("setuptools", "60.0"), ("wheel", "0.40")):
+        wheel(default_index, name, version)
+    maker(default_index)
+    source(default_index, "plain", PLAIN)
+    monkeypatch.setattr(closures, "LARGE", 10)
+    locked(project, "plain")
+    archive = load_lock(project.lock_file("demo")).packages[0].files[0]
+    kept = Store(cache(), "sources").archive(archive.sha256 or "")
+    assert not kept.exists()
+    assert versions(builds(project)["plain linux-64"]) == {"setuptools": "60.0", "wheel": "0.40"}
+    assert project("wheel", "demo", *PYTHON).status == 0
+    assert kept.exists()
+    (built,) = builds(project).values()
+    assert "maker" in built.requires
+
+
+FLIT = '[build-system]\nrequires = ["flit_core >= 3"]\nbuild-backend = "flit_core.buildapi"\n'
+OWN = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\nbackend-path = ["."]\n'
+LEGACY = "setuptools >= 40.8.0"
+
+
+@pytest.mark.parametrize(
+    ("files", "requires", "asked"),
+    [
+        ({"setup.py": "setup(name='a')"}, [LEGACY], False),
+        ({"setup.py": "setup(setup_requires=['ninja', 'cffi>1'])"}, ["cffi>1", "ninja", LEGACY], False),
+        ({"setup.py": "setup(setup_requires=('ninja',))"}, ["ninja", LEGACY], False),
+        ({"setup.py": "setup(setup_requires='ninja')"}, [LEGACY], True),
+        ({"setup.py": "setup(setup_requires=['ninja'] if x else [])"}, [LEGACY], True),
+        ({"setup.py": "setup(**{'setup_requires': ['ninja']})"}, [LEGACY], True),
+        ({"setup.py": "setup(setup_requires=[])\nsetup(setup_requires=['ninja'])"}, [LEGACY], True),
+        ({"setup.py": "setup(setup_requires=[7])"}, [LEGACY], True),
+        ({"setup.py": "setup(setup_requires=['ninja'"}, [LEGACY], True),
+        ({"setup.py": "from more import words", "more.py": "words = {'setup_requires': ['ninja']}"}, [LEGACY], True),
+        ({"setup.py": "setup()", "setup.cfg": "[options]\nsetup_requires = ninja"}, [LEGACY], True),
+        ({"setup.py": "setup()", "setup.cfg": "[options]\nsetup-requires = ninja"}, [LEGACY], True),
+        ({"pyproject.toml": FLIT}, ["flit_core >= 3"], False),
+        ({"pyproject.toml": OWN}, ["setuptools"], True),
+        ({"pyproject.toml": FLIT.replace("flit_core.b", "hatchling.b")}, ["flit_core >= 3"], True),
+        ({"pyproject.toml": "[tool.x]\n", "setup.py": ""}, [LEGACY], False),
+        ({"pyproject.toml": '[build-system]\nrequires = ["setuptools"]\n'}, ["setuptools"], False),
+    ],
+)
+def test_what_can_be_read(tmp_path: Path, files: dict[str, str], requires: list[str], asked: bool) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    static = static_requirements(tmp_path, "demo-1.0.tar.gz")
+    assert (list(static.requires), not static.backend) == (requires, asked)
+
+
+@pytest.mark.parametrize(("version", "added"), [("40.8.0", ("wheel",)), ("70.0.0", ("wheel",)), ("70.1.0", ())])
+def test_setuptools_asks_for_wheel_until_it_has_its_own(version: str, added: tuple[str, ...]) -> None:
+    static = StaticRequirements(requires=(LEGACY,), backend="setuptools.build_meta")
+    assert added_by_backend(static, {"setuptools": version}) == added
+    assert added_by_backend(StaticRequirements(requires=(), backend="flit_core.buildapi"), {}) == ()
+    assert added_by_backend(StaticRequirements(requires=()), {}) == ()

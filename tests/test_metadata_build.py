@@ -285,3 +285,45 @@ class TestUnpack:
 def test_links_within_the_project_are_kept(tmp_path: Path) -> None:
     data = TestUnpack().tar(("demo/setup.py", tarfile.REGTYPE, ""), ("demo/link", tarfile.SYMTYPE, "setup.py"))
     assert (TestUnpack().unpack(data, tmp_path) / "link").is_symlink()
+
+
+def test_what_tools_make_is_unpacked_as_it_is(tmp_path: Path) -> None:
+    """Folders that nothing names, a file that comes twice, links, and modes."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for path, data, mode in (
+            ("demo-1.0/setup.py", b"first", 0o600),
+            ("demo-1.0/deep/down/run.sh", b"run", 0o4711),
+            ("demo-1.0/setup.py", b"second", 0o644),
+        ):
+            info = tarfile.TarInfo(path)
+            info.size, info.mode = len(data), mode
+            archive.addfile(info, io.BytesIO(data))
+        link = tarfile.TarInfo("demo-1.0/link")
+        link.type, link.linkname = tarfile.SYMTYPE, "deep"
+        archive.addfile(link)
+        through = tarfile.TarInfo("demo-1.0/link/more")
+        through.size = 4
+        archive.addfile(through, io.BytesIO(b"more"))
+    project = TestUnpack().unpack(gzip.compress(buffer.getvalue()), tmp_path)
+    assert (project / "setup.py").read_bytes() == b"second"
+    assert (project / "deep/down/run.sh").stat().st_mode & 0o7777 == 0o755
+    assert (project / "deep/more").read_bytes() == b"more"
+    assert (project / "link").is_symlink()
+
+
+def test_the_top_alone(tmp_path: Path) -> None:
+    files = {"demo-1.0/setup.py": b"", "demo-1.0/demo/setup.py": b"", "demo-1.0/setup.cfg": b"x"}
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for path, data in files.items():
+            archive.writestr(path, data)
+    for kind, data in (
+        ("zip", buffer.getvalue()),
+        ("tar.gz", TestUnpack().tar(*((path, tarfile.REGTYPE, "") for path in files))),
+    ):
+        folder = tmp_path / kind
+        folder.mkdir()
+        (tmp_path / "packed").write_bytes(data)
+        project = unpack_sdist(tmp_path / "packed", folder, f"demo-1.0.{kind}", top=True)
+        assert sorted(path.name for path in project.iterdir()) == ["setup.cfg", "setup.py"]

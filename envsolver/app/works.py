@@ -8,12 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from envsolver.app.buildtools import check_tools
 from envsolver.app.recipes import fetch_archive, is_up_to_date, settings_of, solve_requirements, unpack_archive
 from envsolver.build.backend import Workshop, static_requirements
 from envsolver.build.scratch import scratch
 from envsolver.build.stock import fill, look, stock_wheel
 from envsolver.build.store import Store
-from envsolver.build.toolchain import TOOL_PATH, find_tool, nvcc_release, toolchain
+from envsolver.build.toolchain import toolchain
 from envsolver.build.wheelhouse import SharedHouse, Wheelhouse, file_digest, is_local, key_of
 from envsolver.lock.builds import build_pins, find_build, with_builds
 from envsolver.model.errors import ArtefactError, UsageError
@@ -115,63 +116,66 @@ class Works:
             self.lock = with_builds(self.lock, [made.build], ())
         return made
 
+    def check(self, pins: Sequence[Pin]) -> None:
+        """Refuse to begin where tools for one of several builds are missing, before the others are done.
+
+        Raises:
+            UsageError: so it is.
+        """
+        for pin in pins:
+            digest = pin.file.sha256 or ""
+            build = self._known(pin, digest)
+            said = build or self._settings(pin)
+            # What needs none is not looked for in a wheelhouse far away only for this.
+            if said.needs and (self.rebuild or self._kept(build, digest) is None):
+                check_tools(said, self._spec.gpu)
+
+    def has(self, pin: Pin) -> bool:
+        """Say whether the wheel of a source archive is in the store."""
+        build = find_build(self.lock, pin.file.sha256, self.target.platform)
+        return build is not None and build.is_built and self.store.get("wheels", build.sha256) is not None
+
     def bring(self, pin: Pin) -> None:
         """Have the wheel of a source archive in the store."""
-        build = find_build(self.lock, pin.file.sha256, self.target.platform)
-        if build is not None and build.is_built and self.store.get("wheels", build.sha256) is not None:
+        if self.has(pin):
             return
         made = self.make(pin)
         stock_wheel(self.store, made.build.sha256, made.build.wheel, made.path, self.interpreter)
 
     def _make(self, pin: Pin, digest: str) -> WheelMade:
-        build = find_build(self.lock, digest, self.target.platform)
-        if build is not None and (self.anew or (self.follow_spec and not is_up_to_date(build, self._settings(pin)))):
-            build = None
-        house = self._house
-        kept = None
-        if build is not None and build.is_built:
-            kept = house.get(self._key(build, digest), build.sha256)
-            if kept is not None and not self.rebuild and file_digest(kept) == build.sha256:
-                return WheelMade(build=build, path=kept, built=False)
+        build = self._known(pin, digest)
+        kept = self._kept(build, digest)
+        if build is not None and kept is not None and not self.rebuild and file_digest(kept) == build.sha256:
+            return WheelMade(build=build, path=kept, built=False)
+        check_tools(build or self._settings(pin), self._spec.gpu)
         with scratch(self.store.folder / "work", "build-") as made_folder:
             folder = _of_one_length(made_folder)
             archive = fetch_archive(self.store, pin, self._remotes(), self.progress)
             recipe = build
             if recipe is None or not recipe.is_built:
                 recipe = self._resolve(pin, archive, folder / "ask", recipe or self._settings(pin))
-            self._check_tools(recipe)
             wheel = self._build(pin, archive, folder / "make", recipe)
             made = self._checked(pin, wheel, recipe)
             if build is not None and build.is_built and made.sha256 != build.sha256:
                 raise _other(build, made, wheel, kept)
-            path = house.put(self._key(made, digest), wheel)
+            path = self._house.put(self._key(made, digest), wheel)
         return WheelMade(build=build if build is not None and build.is_built else made, path=path, built=True)
+
+    def _known(self, pin: Pin, digest: str) -> LockedBuild | None:
+        """Return what the lock says of a build, as far as that holds."""
+        build = find_build(self.lock, digest, self.target.platform)
+        if build is not None and (self.anew or (self.follow_spec and not is_up_to_date(build, self._settings(pin)))):
+            return None
+        return build
+
+    def _kept(self, build: LockedBuild | None, digest: str) -> Path | None:
+        """Return the wheel that the wheelhouse has of a build; it may be another one than that of the lock."""
+        if build is None or not build.is_built:
+            return None
+        return self._house.get(self._key(build, digest), build.sha256)
 
     def _settings(self, pin: Pin) -> LockedBuild:
         return settings_of(self._spec, self.lock, pin, self.target.platform)
-
-    def _check_tools(self, build: LockedBuild) -> None:
-        """Refuse to begin without the tools that a build needs.
-
-        Raises:
-            UsageError: one is missing, or of another CUDA version than the environment is for.
-        """
-        where = ", ".join([*build.path, *TOOL_PATH.split(os.pathsep)])
-        if missing := [name for name in build.needs if find_tool(name, build.path) is None]:
-            raise UsageError(
-                f"the build of {build.name} {build.version} needs {', '.join(missing)}, not to be found in {where}",
-                hint="install what has it, or name its folder under 'path' of the build in the spec",
-            )
-        gpu = self._spec.gpu
-        if "nvcc" not in build.needs or gpu is None or gpu.backend != "cuda" or gpu.version is None:
-            return
-        release = nvcc_release(build.path) or "of no version"
-        if release.partition(".")[0] != gpu.version.partition(".")[0]:
-            raise UsageError(
-                f"the build of {build.name} {build.version} would use CUDA {release} "
-                f"({find_tool('nvcc', build.path)}), and the environment is for CUDA {gpu.version}",
-                hint=f"name the folder with the nvcc of a CUDA {gpu.version.partition('.')[0]} toolkit under 'path'",
-            )
 
     @cached_property
     def _house(self) -> Wheelhouse:
@@ -197,7 +201,7 @@ class Works:
             OSError: something cannot be written.
         """
         with scratch(self.store.folder / "work", "ask-") as folder:
-            return self._workshop(pin, archive, folder / "backend", build).requirements()
+            return self._workshop(pin, archive, folder / "backend", build, bytecode=False).requirements()
 
     def _resolve(self, pin: Pin, archive: Path, folder: Path, said: LockedBuild) -> LockedBuild:
         """Find out what a build needs: what project and spec say, then what the backend asks for when that is there.
@@ -236,13 +240,15 @@ class Works:
         if indexes:
             self.lock = with_builds(self.lock, (), indexes)
 
-    def _workshop(self, pin: Pin, archive: Path, folder: Path, build: LockedBuild) -> Workshop:
+    def _workshop(
+        self, pin: Pin, archive: Path, folder: Path, build: LockedBuild, *, bytecode: bool = True
+    ) -> Workshop:
         """Set up what a backend needs to run: its sources and its environment."""
         source = unpack_archive(pin, archive, folder / "source")
         prefix, work = folder / "env", folder / "work"
         prefix.mkdir()
         work.mkdir()
-        self._environment(prefix, build.files)
+        self._environment(prefix, build.files, bytecode=bytecode)
         return Workshop(
             filename=pin.file.filename,
             source=source,
@@ -272,7 +278,7 @@ class Works:
         assemble(prefix, planned, self.interpreter)
         return planned.manifest
 
-    def _environment(self, prefix: Path, files: Sequence[BuildFile]) -> None:
+    def _environment(self, prefix: Path, files: Sequence[BuildFile], *, bytecode: bool) -> None:
         from envsolver.build.assemble import Way
 
         way = Way(
@@ -280,7 +286,7 @@ class Works:
             platform=self.target.platform,
             python=self.interpreter.minor,
             groups=(),
-            bytecode=True,
+            bytecode=bytecode,
         )
         self.fill(prefix, build_pins(files), way)
 

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import lzma
+import os
+import shutil
 import tarfile
 import zipfile
 import zlib
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from pathlib import Path, PurePosixPath
 
 from envsolver.model.errors import MetadataUnusableError
 from envsolver.sources.metadata.limits import MAX_MEMBERS, MAX_UNPACKED
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 __all__ = ["unpack_sdist"]
 
 _TOP = 2
+_PLAIN_FILES = (tarfile.REGTYPE, tarfile.AREGTYPE)
 _DAMAGE = (
     tarfile.TarError,
     zipfile.BadZipFile,
@@ -61,13 +60,50 @@ def unpack_sdist(archive: Path, folder: Path, filename: str, *, top: bool = Fals
 def _unpack_tar(archive: Path, folder: Path, *, top: bool) -> None:
     if not hasattr(tarfile, "data_filter"):  # PEP 706: Python 3.11.4
         raise ValueError("this Python is too old to do it safely; 3.11.4 or newer is needed")
-    total = 0
+    total, plain = 0, True
+    folders: set[str] = set()
     with tarfile.open(archive, "r:*") as tar:
         for count, member in enumerate(tar):
             total += member.size
             _check_bounds(count, total)
-            if not top or (member.isfile() and _at_top(member.name)):
+            if top and not (member.isfile() and _at_top(member.name)):
+                continue
+            # Where no link was made, a plain name leads nowhere else: to ask the system that of thousands is slow.
+            plain = plain and (member.isdir() or member.type in _PLAIN_FILES)
+            if not (plain and _is_plain(member.name) and _write(tar, member, folder, folders)):
                 tar.extract(member, folder, filter="data")
+
+
+def _is_plain(name: str) -> bool:
+    """Say whether a name is one that no system takes for anything but a place below."""
+    return "\\" not in name and ":" not in name and all(part not in {"", ".", ".."} for part in name.split("/"))
+
+
+def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, folders: set[str]) -> bool:
+    """Write a file or folder as the filter for data would; say no where there is something already.
+
+    Args:
+        tar: the archive.
+        member: of it.
+        folder: where to.
+        folders: those that are there, which are added to.
+    """
+    path = f"{folder}/{member.name}"
+    parent = path if member.isdir() else path.rpartition("/")[0]
+    if parent not in folders:
+        Path(parent).mkdir(parents=True, exist_ok=True)
+        folders.add(parent)
+    if member.isdir():
+        return True
+    content = tar.extractfile(member)
+    try:
+        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o755 if member.mode & 0o111 else 0o644)
+    except FileExistsError:
+        return False
+    with os.fdopen(number, "wb") as out:
+        if content is not None:
+            shutil.copyfileobj(content, out)
+    return True
 
 
 def _unpack_zip(archive: Path, folder: Path, *, top: bool) -> None:
