@@ -18,11 +18,15 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from envsolver.app.freshness import current_digest
 from envsolver.app.lockfile import lock_text, requirements_text
 from envsolver.app.project import Environment, Project
 from envsolver.lock.reader import loads
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 SUFFIX = ".lock.toml"
@@ -93,19 +97,24 @@ def measured(project: Project, cache: Path, *command: str) -> tuple[float, float
     return seconds, used
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Print both figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--locks", type=int, default=500, metavar="N")
-    count = parser.parse_args(arguments).locks
+def measure(count: int) -> Iterator[tuple[str, str, float, float]]:
+    """Yield a command, what was there before, and the seconds that it took, by the clock and of processors."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         project = multiply(ROOT, root / "project", count)
         for command in (("check", "--all"), ("list",), ("status",)):
             for state in ("nothing cached", "run before"):
-                seconds, used = measured(project, root / "-".join(("cache", *command)), *command)
-                what = f"{count} locks, {' '.join(command)}, {state}"
-                print(f"{what}: {seconds:.2f} s, {used:.2f} s of processors ({os.cpu_count()} cores)")
+                yield (" ".join(command), state, *measured(project, root / "-".join(("cache", *command)), *command))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--locks", type=int, default=500, metavar="N")
+    count = parser.parse_args(arguments).locks
+    for command, state, seconds, used in measure(count):
+        what = f"{count} locks, {command}, {state}"
+        print(f"{what}: {seconds:.2f} s, {used:.2f} s of processors ({os.cpu_count()} cores)")
 
 
 if __name__ == "__main__":

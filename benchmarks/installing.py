@@ -88,7 +88,7 @@ class Place:
         return done
 
 
-def measure_installs(place: Place) -> dict[str, Any]:
+def measure_installs(place: Place, rounds: int = ROUNDS) -> dict[str, Any]:
     """Return seconds of each way to install, and what is installed."""
     python = interpreter(MINOR) or ""
     place.spec("many", *REQUIREMENTS, *MORE)
@@ -98,7 +98,7 @@ def measure_installs(place: Place) -> dict[str, Any]:
     # Once unmeasured: the caches have everything then.
     first = json.loads(place.envsolver(*build, "warm", "--json").stdout)
     seconds: dict[str, list[float]] = {"envsolver build": [], "uv pip sync": [], "uv pip sync --compile-bytecode": []}
-    for turn in range(ROUNDS + 1):
+    for turn in range(rounds + 1):
         for way, found in seconds.items():
             target = place.folder / "environment"
             if way.startswith("uv"):

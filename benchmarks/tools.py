@@ -41,7 +41,8 @@ __all__ = [
 SETS = Path(__file__).with_name("sets.toml")
 BARE = (sys.executable, str(Path(__file__).with_name("bare.py")))
 """envsolver without rules and implied bounds."""
-_TIMEOUT_SECONDS = 900
+_TIMEOUT_SECONDS = 900.0
+_CACHE_CONTROL = 'api = "max-age=600", files = "max-age=365000000, immutable"'
 # What the user configured stays only as far as it says how to reach the index; both tools are told its URL.
 _NOT_INHERITED = ("UV_", "ENVSOLVER_", "VIRTUAL_ENV", "PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "PYTHON")
 
@@ -144,20 +145,34 @@ class Finished:
     stderr: str
 
 
-def run_process(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Finished:
-    """Run one process to its end, with the time and memory that the kernel accounts to it and its children."""
+def run_process(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str], *, limit: float = _TIMEOUT_SECONDS
+) -> Finished:
+    """Run one process to its end, with the time and memory that the kernel accounts to it and its children.
+
+    After ``limit`` seconds, and when this process is interrupted, it is killed with all that it has started.
+    """
     out, err = folder / ".stdout", folder / ".stderr"
     with out.open("wb") as stdout, err.open("wb") as stderr:
         started = time.perf_counter()
         process = subprocess.Popen(
-            command, cwd=folder, env=dict(environment), stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr
+            command,
+            cwd=folder,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
         )
-        previous = signal.signal(signal.SIGALRM, lambda *_: process.kill())
-        signal.alarm(_TIMEOUT_SECONDS)
+        previous = signal.signal(signal.SIGALRM, lambda *_: os.killpg(process.pid, signal.SIGKILL))
+        signal.setitimer(signal.ITIMER_REAL, limit)
         try:
             _, wait_status, usage = os.wait4(process.pid, 0)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
         finally:
-            signal.alarm(0)
+            signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, previous)
         seconds = time.perf_counter() - started
     process.returncode = os.waitstatus_to_exitcode(wait_status)
@@ -202,21 +217,23 @@ class Uv:
     """``uv pip compile``, with a cache that works where the index sends no cache headers.
 
     An index without Cache-Control and ETag makes uv ask everything again on every run. uv's own setting for that is
-    written beside the cache, for the index that the user's configuration names, so that its warm runs are really warm.
+    written beside the cache, for the index that the user's configuration names, so that its warm runs are really warm;
+    not with ``headers``: then the index's own count.
     """
 
     name = "uv"
 
-    def __init__(self, scratch: Path, *, index: str) -> None:
+    def __init__(self, scratch: Path, *, index: str, headers: bool = False, limit: float = _TIMEOUT_SECONDS) -> None:
         self.scratch = scratch
         self.cache = scratch / "uv-cache"
+        self._limit = limit
         scratch.mkdir(parents=True, exist_ok=True)
         self._settings = scratch / "uv.toml"
         # The URL may carry credentials: nobody else reads it.
         self._settings.touch(mode=0o600)
         self._settings.write_text(
             f"[[index]]\nurl = {json.dumps(index)}\ndefault = true\n"
-            'cache-control = { api = "max-age=600", files = "max-age=365000000, immutable" }\n',
+            + ("" if headers else f"cache-control = {{ {_CACHE_CONTROL} }}\n"),
             encoding="utf-8",
         )
 
@@ -246,7 +263,7 @@ class Uv:
         arguments = self._arguments(inputs, pins) + (["--generate-hashes"] if hashes else [])
         command = [_uv(), "pip", "compile", *arguments, "--output-file", str(self.output_file)]
         extra = {"UV_PYTHON_DOWNLOADS": "never"} | dict(environment or {})
-        done = run_process(command, self.scratch, clean_environment(extra))
+        done = run_process(command, self.scratch, clean_environment(extra), limit=self._limit)
         solved = done.status == 0
         return Result(
             status=done.status,
@@ -289,8 +306,9 @@ class Envsolver:
 
     name = "envsolver"
 
-    def __init__(self, scratch: Path, *, index: str) -> None:
+    def __init__(self, scratch: Path, *, index: str, limit: float = _TIMEOUT_SECONDS) -> None:
         self.index = index
+        self._limit = limit
         self.project = scratch / "project"
         self.cache = scratch / "envsolver-cache"
         (self.project / "specs").mkdir(parents=True, exist_ok=True)
@@ -330,7 +348,7 @@ class Envsolver:
         command = [*(command or [_script("envsolver")]), "--project", str(self.project), "lock", name]
         command += ["--json"] if report else ["--quiet"]
         extra = {"ENVSOLVER_CACHE_DIR": str(self.cache), "UV_DEFAULT_INDEX": self.index} | dict(environment or {})
-        done = run_process(command, self.project, clean_environment(extra))
+        done = run_process(command, self.project, clean_environment(extra), limit=self._limit)
         outcome = _outcome(done.stdout, name)
         requirements = self.project / "locks" / f"{name}.requirements.txt"
         solved = done.status == 0
