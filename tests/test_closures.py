@@ -10,7 +10,7 @@ import pytest
 from envsolver.app import closures
 from envsolver.app.api import load_lock
 from envsolver.app.works import Works
-from envsolver.build.backend import StaticRequirements, added_by_backend, static_requirements
+from envsolver.build.declared import StaticRequirements, added_by_backend, static_requirements
 from envsolver.build.store import Store
 from envsolver.lock.reader import loads
 from envsolver.lock.writer import dumps

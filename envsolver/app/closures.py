@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -13,9 +12,7 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from envsolver.app.recipes import fetch_archive, is_up_to_date, settings_of, solve_requirements, unpack_archive
-from envsolver.build.backend import UNREAD, StaticRequirements, added_by_backend, static_requirements
-from envsolver.build.scratch import scratch
-from envsolver.build.store import Store
+from envsolver.build.declared import UNREAD, StaticRequirements, added_by_backend, static_requirements
 from envsolver.lock.builds import build_pins, find_build, with_builds
 from envsolver.model.candidate import is_conda
 from envsolver.model.errors import EnvsolverError, InterpreterError
@@ -27,6 +24,7 @@ if TYPE_CHECKING:
 
     from envsolver.app.project import Environment, Project
     from envsolver.build.interpreter import Interpreter
+    from envsolver.build.store import Store
     from envsolver.lock.model import BuildFile, Lock, LockedBuild, LockedIndex, LockedTarget, Pin
     from envsolver.model.ports import Progress
     from envsolver.model.spec import Spec
@@ -49,6 +47,7 @@ def lacks_builds(lock: Lock) -> bool:
 def lock_builds(
     project: Project,
     environment: Environment,
+    spec: Spec,
     lock: Lock,
     old: Lock | None,
     *,
@@ -64,6 +63,7 @@ def lock_builds(
     Args:
         project: of the environment.
         environment: that the lock is of.
+        spec: of the environment.
         lock: that was just made.
         old: that it takes the place of: versions of build requirements stay where they can.
         offline: use the cache and local files only.
@@ -75,7 +75,7 @@ def lock_builds(
     """
     from envsolver.build.interpreter import machine_platform
 
-    closer = _Closer(project, environment, lock, old, offline, refresh, progress)
+    closer = _Closer(project, environment, spec, lock, old, offline, refresh, progress)
     machine = machine_platform()
     # What a backend asks for is found out on this machine, and taken over for the others.
     for platform in sorted(lock.platforms, key=lambda platform: platform != machine):
@@ -106,6 +106,7 @@ class _Closer:
 
     project: Project
     environment: Environment
+    spec: Spec
     lock: Lock
     old: Lock | None
     offline: bool
@@ -116,10 +117,6 @@ class _Closer:
     _solutions: dict[tuple[object, ...], _Solved] = field(default_factory=dict)
 
     @cached_property
-    def _spec(self) -> Spec:
-        return self.project.spec(self.environment)
-
-    @cached_property
     def _cache(self) -> Cache:
         return Cache(self._root, self.progress)
 
@@ -128,14 +125,10 @@ class _Closer:
         return default_cache_root(os.environ, Path.home())
 
     @cached_property
-    def _interpreter(self) -> Interpreter | None:
+    def _interpreter(self) -> Interpreter:
         from envsolver.app.building import choose_interpreter
 
-        try:
-            return choose_interpreter(self.lock, None)
-        except InterpreterError as error:
-            self.notes.append(f"no build backend was asked: {str(error).partition(chr(10))[0]}")
-            return None
+        return choose_interpreter(self.lock, None)
 
     def close(self, pin: Pin, target: LockedTarget) -> None:
         """Have in the lock what a source archive is built with.
@@ -145,7 +138,7 @@ class _Closer:
             OSError: something cannot be written.
         """
         platform = target.platform
-        said = settings_of(self._spec, self.lock, pin, platform)
+        said = settings_of(self.spec, self.lock, pin, platform)
         build = find_build(self.lock, pin.file.sha256, platform)
         if build is not None and is_up_to_date(build, said):
             return
@@ -153,14 +146,17 @@ class _Closer:
         fixed = tuple(sorted({*said.requires, *static.requires, *self._elsewhere(pin, platform)}))
         asks = self.asking and not static.backend
         asked = self._asked(pin, target, static, replace(said, requires=fixed)) if asks else ()
-        requires = tuple(sorted({*fixed, *asked}))
         before = None if self.old is None else find_build(self.old, pin.file.sha256, platform)
         prefer = () if before is None else before.files
-        files, indexes = self._solve(pin, platform, (*requires, *said.beside), prefer)
-        added = added_by_backend(static, {str(one.name): one.version for one in files})
-        if not set(added) <= set(requires):
-            requires = tuple(sorted({*requires, *added}))
+        # Versions of the lock are preferred: most often this setuptools will be that one.
+        versions = {str(package.name): package.version for package in self.lock.packages}
+        for _ in range(2):
+            added = added_by_backend(static, versions)
+            requires = tuple(sorted({*fixed, *asked, *added}))
             files, indexes = self._solve(pin, platform, (*requires, *said.beside), prefer)
+            versions = {str(one.name): one.version for one in files}
+            if added_by_backend(static, versions) == added:
+                break
         named = [index for index in indexes if self.lock.index_url(index.alias) is None]
         self.lock = with_builds(self.lock, [replace(said, requires=requires, files=files)], named)
         for one in build_pins(files):
@@ -173,7 +169,7 @@ class _Closer:
         if key not in self._solutions:
             self._solutions[key] = solve_requirements(
                 self.project,
-                self._spec,
+                self.spec,
                 self.lock,
                 platform,
                 pin.file.filename,
@@ -191,8 +187,10 @@ class _Closer:
             return UNREAD
 
         def read() -> tuple[str, ...]:
+            from envsolver.build.scratch import scratch
+
             archive = self._archive(pin, platform)
-            with scratch(self._work, "closure-") as folder:
+            with scratch(self._store.folder / "work", "closure-") as folder:
                 project = unpack_archive(pin, archive, folder / "look", top=True)
                 static = static_requirements(project, pin.file.filename)
             return (static.backend, *static.requires)
@@ -205,25 +203,29 @@ class _Closer:
 
         It is asked once more before the first build.
         """
-        interpreter = self._interpreter
-        if interpreter is None:
-            return ()
 
-        def ask(alone: LockedBuild, interpreter: Interpreter = interpreter) -> tuple[str, ...]:
+        def ask(alone: LockedBuild) -> tuple[str, ...]:
             from envsolver.app.works import Works
 
+            interpreter = self._interpreter
             archive = self._archive(pin, target.platform)
             works = Works(self.project, self.environment, self.lock, target, interpreter, self.progress, self.offline)
             return works.ask(pin, archive, alone)
 
+        minor = self.lock.python.rpartition(".")[0]
         # First beside what the project itself names: most backends need no more to answer, and it is soon there.
         for requires in dict.fromkeys((_of_same_names(build.requires, static.requires), build.requires)):
-            with suppress(EnvsolverError, OSError):
+            try:
                 files, _ = self._solve(pin, target.platform, requires, ())
                 alone = replace(build, beside=(), files=files)
                 digests = tuple(one.file.sha256 for one in files)
-                facts = (pin.file.sha256, interpreter.version, target.platform, digests, build.environment, build.path)
+                facts = (pin.file.sha256, minor, target.platform, digests, build.environment, build.path)
                 return self._remembered("build-asked", facts, partial(ask, alone))
+            except InterpreterError as error:
+                self.notes.append(f"no build backend was asked: {str(error).partition(chr(10))[0]}")
+                return ()
+            except (EnvsolverError, OSError):
+                continue
         self.notes.append(
             f"what the backend of {pin.package.name} {pin.package.version} asks for is not known before its build"
         )
@@ -239,17 +241,19 @@ class _Closer:
         self._cache.put(bucket, key, json.dumps(found).encode())
         return found
 
-    @property
-    def _work(self) -> Path:
-        return Store(self._root, "sources").folder / "work"
+    @cached_property
+    def _store(self) -> Store:
+        from envsolver.build.store import Store
+
+        return Store(self._root, "sources")
 
     def _archive(self, pin: Pin, platform: str) -> Path:
         from envsolver.app.remote import open_remote
 
         remotes = open_remote(
-            self.project, self._spec, self.lock, platform, offline=self.offline, progress=self.progress
+            self.project, self.spec, self.lock, platform, offline=self.offline, progress=self.progress
         )
-        return fetch_archive(Store(self._root, "sources"), pin, remotes, self.progress)
+        return fetch_archive(self._store, pin, remotes, self.progress)
 
     def _elsewhere(self, pin: Pin, platform: str) -> tuple[str, ...]:
         """Return what an archive was found to need on another platform."""

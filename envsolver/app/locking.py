@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from envsolver.app.files import read_text, write_together
-from envsolver.app.freshness import LockState, current_digest, lock_state, remember
+from envsolver.app.freshness import LockState, current_digest, lock_state, remember, state_beside
 from envsolver.app.lockfile import requirements_text
 from envsolver.app.timing import Stopwatch
 from envsolver.model.errors import EnvsolverError, LockError
@@ -181,9 +181,11 @@ def lock(
         stopwatch = Stopwatch()
         try:
             with stopwatch.stage("spec"):
-                state = _state(project, environment, options)
-                if state.solve or options.solve_anyway:
-                    spec = project.spec(environment)
+                certain = options.solve_anyway or not project.lock_path(environment.name).exists()
+                known = project.spec(environment) if certain else None
+                state = _state(project, environment, options, known)
+                if certain or state.solve:
+                    spec = known or project.spec(environment)
                     # Of the spec as it is read now: it may have been saved again a moment ago.
                     state = replace(state, digest=current_digest(project, spec))
                     job = LockJob(project=project, environment=environment, state=state, stopwatch=stopwatch)
@@ -244,14 +246,14 @@ def failure(project: Project, environment: Environment, error: EnvsolverError) -
     )
 
 
-def _state(project: Project, environment: Environment, options: LockOptions) -> LockState:
+def _state(project: Project, environment: Environment, options: LockOptions, spec: Spec | None) -> LockState:
     try:
-        return lock_state(project, environment)
+        return lock_state(project, environment) if spec is None else state_beside(project, environment, spec)
     except LockError as error:
         if not options.upgrade:
             raise
         # Nothing of the old lock is wanted, so that it may as well be unreadable.
-        digest = current_digest(project, project.spec(environment))
+        digest = current_digest(project, spec or project.spec(environment))
         return LockState(digest=digest, text=None, solve=(str(error),))
 
 

@@ -7,8 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from envsolver.app.timing import Stopwatch
-from envsolver.build.stock import fetch
-from envsolver.build.wheelhouse import file_digest
 from envsolver.lock.builds import locked_beside
 from envsolver.lock.model import BuildFile, LockedBuild, LockedPackage
 from envsolver.model.errors import ArtefactError, MetadataUnusableError, UsageError
@@ -74,6 +72,9 @@ def fetch_archive(store: Store, pin: Pin, remotes: AbstractAsyncContextManager[R
         NetworkError: it cannot be had.
         OSError: it cannot be written.
     """
+    from envsolver.build.stock import fetch
+    from envsolver.build.wheelhouse import file_digest
+
     archive = fetch(store, pin, remotes, progress)
     if file_digest(archive) != pin.file.sha256:
         archive.unlink()

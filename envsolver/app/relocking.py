@@ -98,6 +98,7 @@ def finish(made: Made, options: LockOptions, progress: Progress) -> LockOutcome:
             lock, notes = lock_builds(
                 job.project,
                 job.environment,
+                made.spec,
                 solved.lock,
                 made.old,
                 offline=options.offline,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from envsolver.app.buildtools import check_tools
 from envsolver.app.recipes import fetch_archive, is_up_to_date, settings_of, solve_requirements, unpack_archive
-from envsolver.build.backend import Workshop, static_requirements
+from envsolver.build.backend import Workshop
+from envsolver.build.declared import static_requirements
 from envsolver.build.scratch import scratch
 from envsolver.build.stock import fill, look, stock_wheel
 from envsolver.build.store import Store
