@@ -405,9 +405,27 @@ def test_settings_of_the_spec(with_settings: CommandLine, default_index: IndexSe
 
 def test_a_tool_that_is_missing(with_settings: CommandLine, default_index: IndexServer) -> None:
     (with_settings.root / "tools" / "tool-of-mine").unlink()
-    done = with_settings("wheel", "demo", *PYTHON)
-    assert done.status == 2
-    assert "needs tool-of-mine, not to be found in" in done.said
+    shutil.rmtree(cache())
+    for command in (("wheel", "demo"), ("build", "demo", "--prefix", "env")):
+        done = with_settings(*command, *PYTHON)
+        assert done.status == 2
+        assert "needs tool-of-mine, not to be found in" in done.said
+        assert "`apt install tool-of-mine`" in done.said
+    # Nothing was fetched for it: neither the archive, nor what it would be built with.
+    assert not any((cache() / "v1" / "store" / kind).exists() for kind in ("archives", "wheels-1"))
+
+
+def test_a_tool_that_one_of_several_builds_lacks(with_settings: CommandLine, default_index: IndexServer) -> None:
+    run = with_settings
+    source(default_index, "early", PLAIN.replace("plain", "early"))
+    path = run.root / "specs" / "demo.yaml"
+    path.write_text(path.read_text().replace("[plain, lib]", "[early, plain, lib]"))
+    assert run("lock", "demo").status == 0
+    (run.root / "tools" / "tool-of-mine").unlink()
+    assert run("wheel", "demo", *PYTHON).status == 2
+    assert not any(build.is_built for build in load_lock(run.lock_file("demo")).builds)
+    # What needs no tools is built all the same, if asked for alone.
+    assert run("wheel", "demo", "early", *PYTHON).status == 0
 
 
 @pytest.mark.parametrize(("release", "status"), [("11.8", 0), ("13.0", 2), ("", 2)])
@@ -427,6 +445,34 @@ def test_the_toolkit_of_another_version(
         assert (
             f"would use CUDA {release or 'of no version'} ({nvcc}), and the environment is for CUDA 11.7" in done.said
         )
+
+
+@pytest.mark.parametrize("host", ["", "CUDAHOSTCXX: g++-99"])
+def test_a_toolkit_that_does_not_work(with_settings: CommandLine, host: str) -> None:
+    run = with_settings
+    path = run.root / "specs" / "demo.yaml"
+    text = path.read_text().replace("tool-of-mine", "nvcc").replace("WORD: one", host or "WORD: one")
+    path.write_text(text + 'gpu: {cuda: "11.7"}\n')
+    assert run("lock", "demo").status == 0
+    nvcc = run.root / "tools" / "nvcc"
+    nvcc.write_text(
+        "#!/bin/sh\n"
+        'case "$*" in\n'
+        "--version) echo 'Cuda compilation tools, release 11.8, V11.8.89' ;;\n"
+        '*"-ccbin g++-99"*) ;;\n'
+        "*) echo 'host_config.h:132: warning: look'\n"
+        "   echo 'host_config.h:132:2: error: #error unsupported GNU version!'\n"
+        "   exit 1 ;;\n"
+        "esac\n"
+    )
+    nvcc.chmod(0o755)
+    done = run("wheel", "demo", "plain", *PYTHON)
+    if host:
+        assert "empty program" not in done.said  # the compiler that is named counts
+        return
+    assert done.status == 2
+    assert f"{nvcc} cannot compile an empty program: host_config.h:132:2: error: #error unsupported" in done.said
+    assert "a g++ from 6 to 11 as host compiler" in done.said
 
 
 def test_beside_what_is_not_there(with_settings: CommandLine) -> None:

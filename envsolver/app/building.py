@@ -276,6 +276,7 @@ class Maker:
                 self.progress,
                 self.options.offline,
             )
+            works.check([pin for pin in wanted if not works.has(pin)])
             for pin in wanted:
                 works.bring(pin)
 

@@ -77,6 +77,7 @@ def make_wheels(project: Project, environment: Environment, options: WheelOption
     interpreter = choose_interpreter(lock, options.python)
     works = Works(project, environment, lock, target, interpreter, progress, options.offline, options.rebuild)
     works.follow_spec, works.anew = True, options.anew
+    works.check(pins)
     try:
         made = tuple(works.make(pin) for pin in pins)
         if options.output is not None:
@@ -121,6 +122,7 @@ def first_wheels(
         return lock, ()  # not all of them can be built: nothing is begun
     interpreter = choose_interpreter(lock, python)
     works = Works(project, environment, lock, target, interpreter, progress, offline)
+    works.check(todo)
     try:
         for pin in todo:
             works.make(pin)

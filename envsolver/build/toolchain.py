@@ -7,15 +7,18 @@ import platform
 import re
 import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["TOOL_PATH", "find_tool", "nvcc_release", "toolchain"]
+__all__ = ["TOOL_PATH", "find_tool", "nvcc_release", "toolchain", "try_nvcc"]
 
 TOOL_PATH = "/usr/bin:/bin"
 """Where builds look for tools, behind their own environment: what somebody put on the PATH has no part in them."""
+_SECONDS = 60
 
 
 def toolchain(path: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> tuple[str, ...]:
@@ -23,10 +26,10 @@ def toolchain(path: Sequence[str] = (), environment: Mapping[str, str] | None = 
 
     Args:
         path: folders that are searched first.
-        environment: variables of the build; ``CC`` and ``CXX`` name the compilers.
+        environment: variables of the build; ``CC``, ``CXX`` and ``CUDAHOSTCXX`` name the compilers.
     """
     named = environment or {}
-    compilers = dict.fromkeys([named.get("CC", "cc"), named.get("CXX", "")])
+    compilers = dict.fromkeys([named.get("CC", "cc"), named.get("CXX", ""), named.get("CUDAHOSTCXX", "")])
     found = [line for compiler in compilers if compiler and (line := _version(compiler, path, 0))]
     if path and (line := _version("nvcc", path, -1)):
         found.append(line)
@@ -46,6 +49,46 @@ def nvcc_release(path: Sequence[str]) -> str | None:
     program = find_tool("nvcc", path)
     found = re.search(r"release (\d+\.\d+)", _ask(program)) if program else None
     return found[1] if found else None
+
+
+def try_nvcc(path: Sequence[str], environment: Mapping[str, str]) -> str | None:
+    """Let nvcc compile and link an empty program; return what it complains of, or None.
+
+    Nothing else says whether its headers, libcudart and a host compiler that it accepts are there: what is installed
+    by name may lack each of them.
+
+    Args:
+        path: folders that are searched first.
+        environment: variables of the build; ``CUDAHOSTCXX`` names the host compiler, as CMake has it.
+    """
+    program = find_tool("nvcc", path)
+    if program is None:
+        return "there is no nvcc"
+    host = environment.get("CUDAHOSTCXX")
+    with tempfile.TemporaryDirectory(prefix="envsolver-nvcc-") as folder:
+        source = Path(folder, "empty.cu")
+        source.write_text("int main() { return 0; }\n", encoding="utf-8")
+        command = [program, str(source), "-o", str(source.with_suffix("")), "--cudart", "shared"]
+        try:
+            done = subprocess.run(
+                [*command, *(["-ccbin", host] if host else [])],
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                timeout=_SECONDS,
+                check=False,
+                env={"PATH": os.pathsep.join([*path, TOOL_PATH]), "LC_ALL": "C", "TMPDIR": folder},
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return str(error)
+    if done.returncode == 0:
+        return None
+    lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
+    errors = [line for line in lines if "error" in line.lower() or "not found" in line]
+    return (errors or lines or [f"status {done.returncode}"])[0]
 
 
 def _version(name: str, path: Sequence[str], line: int) -> str | None:
