@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urljoin
-from weakref import WeakSet
 
 from aiohttp import hdrs, web
 
@@ -77,7 +76,7 @@ class Recording:
         self.traffic = Traffic()
         self._folder = folder
         self._upstream = upstream.rstrip("/") + "/"
-        self._seen: WeakSet[Any] = WeakSet()
+        self._seen: set[Any] = set()
         self._pages: dict[str, dict[str, Any] | None] = {}
         self._rendered: dict[tuple[str, str], bytes] = {}
         self._locks: dict[str, asyncio.Lock] = {}
@@ -101,15 +100,18 @@ class Recording:
         self._loop.close()
 
     def reset(self) -> Traffic:
-        """Return what was counted so far and start again from nothing."""
+        """Return what was counted so far and start again from nothing, for a process that has no connections yet."""
         traffic, self.traffic = self.traffic, Traffic()
+        self._seen = set()
         return traffic
 
     async def _start(self) -> None:
         self._http = HttpClient()
         app = web.Application(middlewares=[self._imitate])
         app.on_response_prepare.append(self._mind_manners)
-        app.router.add_get("/simple/pypi/{name}/json", self._legacy)
+        # Where it is, and where pip-tools looks for it.
+        app.router.add_get("/pypi/{name}/json", self._legacy)
+        app.router.add_get("/{name}/json", self._legacy)
         app.router.add_get("/simple/{name}/", self._page)
         app.router.add_get("/files/{name}/{filename}", self._file)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
@@ -130,8 +132,9 @@ class Recording:
     async def _imitate(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        first = request.protocol not in self._seen
-        self._seen.add(request.protocol)
+        client = request.transport.get_extra_info("peername") if request.transport else None
+        first = client not in self._seen
+        self._seen.add(client)
         self.traffic.requests += 1
         if self.conditions.latency:
             await asyncio.sleep(self.conditions.latency * (2 if first else 1))
