@@ -47,6 +47,10 @@ class Clause:
     written: SpecRequirement | None = None
     """The line, of ``conda``."""
 
+    def __hash__(self) -> int:
+        # Sets of thousands are made for each question; what is left out hardly ever tells clauses apart.
+        return hash((self.kind, self.required, self.requirer, self.extra, self.rule))
+
     @property
     def key(self) -> tuple[str, str, str, str, str]:
         """A key to sort by; the clauses of the spec keep the order in which they are written instead."""

@@ -7,11 +7,11 @@ not known yet is read, as far as the clauses in question speak of it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from envsolver.model.errors import EnvsolverError
 from envsolver.solve.clauses import Clause
-from envsolver.solve.intervals import each
+from envsolver.solve.intervals import contains, each
 from envsolver.solve.sat import Sat
 
 if TYPE_CHECKING:
@@ -86,6 +86,13 @@ def hard_clauses(world: World) -> list[Clause]:
     return asked + of_packages
 
 
+class _Demand(NamedTuple):
+    """What is asked of a project, by a version of another or (None) by the spec."""
+
+    requirer: Name | None
+    admitted: Intervals
+
+
 class Question:
     """Solves subsets of the clauses, over few records: versions that no clause tells apart are one."""
 
@@ -106,19 +113,55 @@ class Question:
     def _prepare(self) -> None:
         world = self._world
         self._conditions: dict[tuple[Name, int], list[Condition]] = {}
-        admitted: dict[Name, set[Intervals]] = {}
-        for clause in self._clauses:
-            if clause.asked:
-                admitted.setdefault(clause.required, set()).add(world.positions(clause.asked.declared))
+        demands: dict[Name, list[_Demand]] = {name: [] for name in world.tables}
         included = frozenset(self._clauses)
+        for clause in self._clauses:
+            if clause.asked and clause.required in demands:
+                demands[clause.required].append(_Demand(None, world.positions(clause.asked.declared)))
         for name, table in world.tables.items():
             for position in table.enabled:
                 for extra in ("", *sorted(world.extras.get(name, ()))):
                     for condition in world.conditions(name, position, extra):
                         if condition.clause in included:
                             self._conditions.setdefault((name, position), []).append(condition)
-                            admitted.setdefault(condition.required, set()).add(condition.admitted)
-        self._representatives = {name: self._represent(name, admitted.get(name, set())) for name in world.tables}
+                            if condition.required in demands:
+                                demands[condition.required].append(_Demand(name, condition.admitted))
+        every = {name: self._represent(name, {one.admitted for one in demands[name]}) for name in world.tables}
+        self._indifferent = self._find_indifferent(every, demands)
+        self._representatives = {name: found for name, found in every.items() if name not in self._indifferent}
+        of_project: dict[Name, set[Clause]] = {name: set() for name in world.tables}
+        for (name, _), conditions in self._conditions.items():
+            of_project[name].update(condition.clause for condition in conditions)
+        self._of_project = {name: frozenset(clauses) for name, clauses in of_project.items()}
+        self._sat = Sat(world.conda)
+        self._put: dict[Name, tuple[frozenset[Clause], tuple[Clause, ...]]] = {}
+
+    def _find_indifferent(
+        self, representatives: Mapping[Name, Sequence[int]], demands: Mapping[Name, Sequence[_Demand]]
+    ) -> set[Name]:
+        """Return the projects that no answer depends on.
+
+        One version of such a project suits everybody, whichever clauses are asked about, and asks for nothing itself
+        but for other such projects: put into any solution in place of another, it leaves it a solution.
+        """
+        world = self._world
+        found: set[Name] = set()
+        if world.conda is not None:
+            return found
+        companies = {c.beside[0] for conditions in self._conditions.values() for c in conditions if c.beside}
+
+        def suits(name: Name, position: int) -> bool:
+            if self._refinement is not None and (name, position) not in world.known:
+                return False
+            if any(condition.required not in found for condition in self._conditions.get((name, position), ())):
+                return False
+            return all(one.requirer in found or contains(one.admitted, position) for one in demands[name])
+
+        left = [name for name in representatives if name not in companies]
+        while more := {name for name in left if any(suits(name, position) for position in representatives[name])}:
+            found |= more
+            left = [name for name in left if name not in more]
+        return found
 
     def _represent(self, name: Name, admitted: set[Intervals]) -> list[int]:
         """Return one position of each class of versions with the same conditions, met by the same requirements."""
@@ -172,7 +215,7 @@ class Question:
         specs = [
             spec
             for clause in clauses
-            if clause.kind == "requirement" and clause.asked
+            if clause.kind == "requirement" and clause.asked and clause.required not in self._indifferent
             for spec in world.specs(clause.asked.declared)
         ]
         specs += [spec for clause, spec in world.gpu_specs() if clause in included]
@@ -180,23 +223,33 @@ class Question:
         return await self._records(clauses).solve(specs, conda)
 
     def _records(self, clauses: Sequence[Clause]) -> Sat:
-        """Return the records of these clauses."""
-        world, included = self._world, set(clauses)
+        """Return the records of these clauses.
+
+        One question differs from the next in a few clauses, and most projects have none of them.
+        """
+        world, included = self._world, frozenset(clauses)
         limits: dict[Name, list[Clause]] = {}
         for clause in clauses:
             if clause.kind == "constraint":
                 limits.setdefault(clause.required, []).append(clause)
-        sat = Sat(world.conda)
+
+        def counts(clause: Clause) -> bool:
+            return clause in included and clause.required not in self._indifferent
+
         for name, representatives in self._representatives.items():
+            key = (included & self._of_project[name], tuple(limits.get(name, ())))
+            if self._put.get(name) == key:
+                continue
             positions = representatives
             for clause in limits.get(name, ()):
                 admitted = {p for declared in declared_in(world, clause) for p in each(world.positions(declared))}
                 positions = [p for p in positions if p in admitted]
-            for records in world.records(name, positions, included.__contains__):
-                sat.put(records)
-        for records in world.other_records(included.__contains__):
-            sat.put(records)
-        return sat
+            for records in world.records(name, positions, counts):
+                self._sat.put(records)
+            self._put[name] = key
+        for records in world.other_records(counts):
+            self._sat.put(records)
+        return self._sat
 
 
 def declared_in(world: World, clause: Clause) -> list[Declared]:

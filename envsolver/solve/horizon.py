@@ -14,9 +14,12 @@ What the user's own spec requires is never bounded. Projects that publish data, 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from envsolver.solve.intervals import runs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,8 +27,10 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
     from envsolver.model.candidate import Name, Release
+    from envsolver.solve.intervals import Intervals
+    from envsolver.solve.table import Table
 
-__all__ = ["DEFAULT_HORIZON", "Bounds", "Series", "known_from", "series_of"]
+__all__ = ["DEFAULT_HORIZON", "Bounds", "Horizons", "Series", "known_from", "series_of"]
 
 DAY = 24 * 3600
 DEFAULT_HORIZON = 90 * DAY
@@ -100,3 +105,31 @@ def known_from(releases: Sequence[Release], versions: Sequence[Version]) -> list
         if series is not None and not version.is_prerelease:
             begun[series] = min(uploaded, begun.get(series, uploaded))
     return [min(uploaded, begun.get(series, uploaded)) for uploaded, series in dated]
+
+
+class Horizons:
+    """What could be known of projects at some moment, each found out once."""
+
+    def __init__(self) -> None:
+        self._since: dict[Table, tuple[list[int], list[int]] | None] = {}
+        self._known: dict[tuple[Table, int], Intervals] = {}
+
+    def known(self, table: Table, moment: int) -> Intervals | None:
+        """Return the positions that could be known; None where the index does not say when what was uploaded.
+
+        Args:
+            table: of the project.
+            moment: seconds since 1970.
+        """
+        if table not in self._since:
+            since = known_from(table.releases, table.versions)
+            self._since[table] = None if since is None else (since, sorted(since))
+        dated = self._since[table]
+        if dated is None:
+            return None
+        since, moments = dated
+        # Between two uploads every moment knows the same.
+        key = (table, bisect_right(moments, moment))
+        if key not in self._known:
+            self._known[key] = runs(position for position, when in enumerate(since) if when <= moment)
+        return self._known[key]

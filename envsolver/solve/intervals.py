@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from packaging.specifiers import Specifier, SpecifierSet
 
-__all__ = ["Intervals", "complement", "each", "intersect", "positions", "runs", "size", "union"]
+__all__ = ["Intervals", "complement", "contains", "each", "intersect", "positions", "runs", "size", "union"]
 
 Intervals = tuple[tuple[int, int], ...]
 """Half-open runs ``[low, high)``, ascending, disjoint and not adjacent."""
@@ -126,6 +126,11 @@ def each(intervals: Intervals) -> Iterator[int]:
     """Yield the positions, ascending."""
     for low, high in intervals:
         yield from range(low, high)
+
+
+def contains(intervals: Intervals, position: int) -> bool:
+    """Say whether a position is in them."""
+    return any(low <= position < high for low, high in intervals)
 
 
 def size(intervals: Intervals) -> int:

@@ -74,6 +74,7 @@ class Sat:
         self._made: dict[str, dict[int, tuple[Needs, RepoDataRecord]]] = {}
         self._records: dict[str, list[RepoDataRecord]] = {}
         self._checked: set[str] = set()
+        self._kept: dict[tuple[str, int, Needs], RepoDataRecord] = {}  # questions go back and forth between some
         self.solves = 0
 
     @property
@@ -92,9 +93,12 @@ class Sat:
         made = self._made.setdefault(records.name, {})
         for rank, needs in records.needs.items():
             if rank not in made or made[rank][0] != needs:
-                self._check(needs.depends)
-                self._check(needs.constrains)
-                made[rank] = (needs, self._record(records.name, rank, needs))
+                key = (records.name, rank, needs)
+                if key not in self._kept:
+                    self._check(needs.depends)
+                    self._check(needs.constrains)
+                    self._kept[key] = self._record(*key)
+                made[rank] = (needs, self._kept[key])
         for rank in made.keys() - records.needs.keys():
             del made[rank]
         self._records[f"{self._prefix}{records.name}"] = [made[rank][1] for rank in sorted(made, reverse=True)]

@@ -26,6 +26,11 @@ async def fewest_to_drop(world: World) -> frozenset[Clause] | None:
 
     Those with a rule go last: a rule is known, a bound is a guess. None if there is no solution even without any.
     """
+    with world.at_rest():
+        return await _fewest(world)
+
+
+async def _fewest(world: World) -> frozenset[Clause] | None:
     hard, soft = hard_clauses(world), world.clauses(soft=True)
     question = Question(world, [*hard, *soft])
     if not await question.solvable(hard):

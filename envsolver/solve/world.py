@@ -3,32 +3,34 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from envsolver.model.candidate import Metadata, conda_name
-from envsolver.model.pep440 import parse_specifier
 from envsolver.solve.clauses import Asked, Clause, Condition
 from envsolver.solve.conda import CondaWorld, package_of
 from envsolver.solve.gpu import VARIANT, Gpu, is_gpu_package
-from envsolver.solve.horizon import known_from
-from envsolver.solve.intervals import complement, each, intersect, runs, size, union
+from envsolver.solve.horizon import Horizons
+from envsolver.solve.intervals import complement, each, intersect, size
 from envsolver.solve.requirements import applying, parse
+from envsolver.solve.ruled import ruled
 from envsolver.solve.sat import Needs, Records
 from envsolver.solve.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from envsolver.model.candidate import Name, Page
     from envsolver.model.errors import UnknownPackageError
-    from envsolver.model.rule import RuleEffect, Ruling
+    from envsolver.model.rule import RuleEffect
     from envsolver.model.spec import SpecRequirement
     from envsolver.solve.conda import Shim
     from envsolver.solve.gpu import Demand
     from envsolver.solve.intervals import Intervals
     from envsolver.solve.problem import Problem
     from envsolver.solve.requirements import Declared
+    from envsolver.solve.ruled import Ruled
 
 __all__ = ["Known", "World", "extra_package"]
 
@@ -39,30 +41,6 @@ class Known:
 
     metadata: Metadata
     declared: tuple[Declared, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Ruled:
-    """What rules say of the versions of one project, by position.
-
-    Attributes:
-        kinds: the same number for versions of which rules say the same.
-    """
-
-    effects: list[tuple[RuleEffect, ...]]
-    kinds: list[int]
-
-
-def _ruled(table: Table, rulings: Sequence[Ruling]) -> _Ruled:
-    found: list[tuple[RuleEffect, ...]] = [()] * len(table.releases)
-    for ruling in rulings:
-        concerned: Intervals = ()
-        for specifier in ruling.versions:
-            concerned = union(concerned, table.positions(parse_specifier(specifier)))
-        for position in each(concerned):
-            found[position] = (*found[position], ruling.effect)
-    numbers: dict[tuple[RuleEffect, ...], int] = {}
-    return _Ruled(found, [numbers.setdefault(effects, len(numbers)) for effects in found])
 
 
 def extra_package(name: str, extra: str) -> str:
@@ -109,11 +87,10 @@ class World:
         self._awake: set[RuleEffect] = set()
         self._demanded: dict[tuple[Name, int], list[Demand]] = {}
         self.choices_made: dict[tuple[tuple[str, ...], tuple[str, ...]], str] = {}
-        self._ruling: dict[Name, _Ruled] = {}
+        self._ruling: dict[Name, Ruled] = {}
         self._requirements: dict[tuple[Name, int, str], list[Declared]] = {}
-        self._known_from: dict[Name, list[int] | None] = {}
-        self._moments: dict[Name, list[int]] = {}
-        self._horizons: dict[tuple[Name, int], Intervals] = {}
+        self._horizons = Horizons()
+        self._kept: dict[tuple[Name, int, str], list[Condition]] | None = None
 
     def _asked(self, requirements: Iterable[SpecRequirement]) -> list[Asked]:
         asked = [Asked(parse(written.text), written) for written in requirements]
@@ -288,9 +265,9 @@ class World:
         """Return what rules say of a version."""
         return self._rules_of(name).effects[position]
 
-    def _rules_of(self, name: Name) -> _Ruled:
+    def _rules_of(self, name: Name) -> Ruled:
         if name not in self._ruling:
-            self._ruling[name] = _ruled(self.tables[name], self.problem.rules.rulings(name, self.target))
+            self._ruling[name] = ruled(self.tables[name], self.problem.rules.rulings(name, self.target))
         return self._ruling[name]
 
     def overridden(self, declared: Declared) -> list[Declared]:
@@ -310,6 +287,23 @@ class World:
 
     def conditions(self, name: Name, position: int, extra: str = "") -> list[Condition]:
         """Return what choosing a version (with an extra) entails, each with its reason."""
+        if self._kept is None:
+            return self._conditions(name, position, extra)
+        key = (name, position, extra)
+        if key not in self._kept:
+            self._kept[key] = self._conditions(name, position, extra)
+        return self._kept[key]
+
+    @contextmanager
+    def at_rest(self) -> Iterator[None]:
+        """Find out conditions once only, since nothing is learned meanwhile."""
+        self._kept = {}
+        try:
+            yield
+        finally:
+            self._kept = None
+
+    def _conditions(self, name: Name, position: int, extra: str) -> list[Condition]:
         found = [] if extra else self._constraints_by_rule(name, position)
         if (name, position) not in self.known:
             return found
@@ -421,7 +415,7 @@ class World:
         choices = intersect(admitted, self.limit(declared.name))
         if size(choices) < 2:
             return None
-        known = self._within(declared.name, table, uploaded + horizon)
+        known = self._horizons.known(table, uploaded + horizon)
         if known is None:
             return None
         bounded = intersect(admitted, known)
@@ -429,19 +423,6 @@ class World:
         if size(kept) == size(choices) or not any(p in table.enabled for p in each(kept)):
             return None
         return bounded
-
-    def _within(self, name: Name, table: Table, cutoff: int) -> Intervals | None:
-        if name not in self._known_from:
-            self._known_from[name] = since = known_from(table.releases, table.versions)
-            self._moments[name] = sorted(since or ())
-        since = self._known_from[name]
-        if since is None:
-            return None
-        # Between two uploads every moment knows the same.
-        key = (name, bisect_right(self._moments[name], cutoff))
-        if key not in self._horizons:
-            self._horizons[key] = runs(position for position, when in enumerate(since) if when <= cutoff)
-        return self._horizons[key]
 
     def specs(self, declared: Declared) -> tuple[str, ...]:
         """Return the match specs over ranks that a requirement stands for."""
