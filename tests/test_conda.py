@@ -167,6 +167,39 @@ def test_what_a_rule_adds_to_a_package_of_conda_comes_from_pip(joint: Joint) -> 
     assert edge.rule
 
 
+def test_packages_of_conda_that_are_asked_for_on_one_platform(joint: Joint) -> None:
+    joint.main.add("cudatoolkit", "11.6", subdir="linux-64")
+    joint.main.add("python", "3.9.13", subdir="osx-arm64")
+    joint.main.add("libcxx", "17.0", subdir="osx-arm64")
+    joint.main.add("tool", "1.0", subdir="noarch")
+    toolkit, libcxx = "requirement: cudatoolkit, platforms: [linux-64]", "requirement: libcxx, platforms: [osx-arm64]"
+    body = f"conda: [{{{toolkit}}}, tool, {{{libcxx}}}]"
+    text = HEAD.format(channels=joint.main.url).replace("[linux-64]", "[linux-64, osx-arm64]", 1)
+    joint.cli.spec("a", f"{text}{body}\npip: []\n")
+    done = joint.cli("lock", "a")
+    assert done.status == 0, done.err
+    lock = joint.read()
+    assert {package.name: package.targets for package in lock.packages} == {
+        "conda:cudatoolkit": ("linux-64",),
+        "conda:libcxx": ("osx-arm64",),
+        "conda:python": (),
+        "conda:tool": (),
+    }
+    assert {root.text: root.targets for root in lock.roots if "python" not in root.text} == {
+        "cudatoolkit": ("linux-64",),
+        "tool": (),
+        "libcxx": ("osx-arm64",),
+    }
+    assert "cudatoolkit" not in joint.cli("export", "a", "--format", "explicit", "--platform", "osx-arm64").out
+    assert "(on linux-64)" in joint.cli("show", "a").out
+    # A spec that says nothing of platforms has the digest that it always had, one that says something another.
+    joint.cli.spec("a", f"{text}conda: [cudatoolkit, tool]\npip: []\n")
+    assert joint.cli("lock", "a").status == 3
+    joint.cli.spec("a", f"{text}conda: [{{requirement: tool, platforms: [win-64]}}]\npip: []\n")
+    said = joint.cli("lock", "a").said
+    assert "'tool' is asked for on win-64, which is none of the platforms" in said
+
+
 def test_the_order_of_conda_is_untouched(joint: Joint) -> None:
     """By version, then build number; what weighs a build down by ``track_features`` comes last."""
     joint.main.add("lib", "9e", [PYTHON], build="a", number=1)

@@ -211,7 +211,8 @@ def test_packages_of_conda_and_their_channels(cli: CommandLine) -> None:
     ("text", "says"),
     [
         ("dependencies: ['numpy 1 2 3 [']\n", "no match spec"),
-        ("dependencies:\n  - numpy=1.23  # [linux64]\n", "the selector of numpy=1.23"),
+        ("dependencies:\n  - numpy=1.23  # [py3k]\n", "the selector [py3k] cannot be said as platforms"),
+        ("dependencies:\n  - pip:\n    - a; os_name == 'nt'  # [win]\n", "a marker beside the selector [win]"),
         ("dependencies: [{pip: [a]}, {npm: [b]}]\n", "npm"),
         ("dependencies:\n  - pip:\n    - a  # [py3k and vc14]\n", "selector"),
         ("channels: [a]\n", "list of dependencies"),
@@ -224,6 +225,32 @@ def test_what_of_an_environment_file_is_refused(cli: CommandLine, text: str, say
     done = cli("import", "environment.yml", "--name", "a")
     assert done.status == 2
     assert says in " ".join(done.err.split())
+
+
+def test_packages_of_conda_with_selectors_are_asked_for_on_some_platforms(cli: CommandLine) -> None:
+    write(
+        cli,
+        "environment.yml",
+        """\
+        channels: [conda-forge]
+        platforms: [linux-64, osx-arm64]
+        dependencies:
+          - numpy
+          - cudatoolkit=11.6  # [linux64]
+          - scipy  # [unix]
+          - pywin32  # [win]
+        """,
+    )
+    done = cli("import", "environment.yml", "--name", "made", "--python", "3.9", "--json")
+    assert done.status == 0, done.err
+    spec = load_spec(cli.root / "specs" / "made.yaml", cli.root)
+    assert spec.conda is not None
+    assert [(one.text, one.platforms) for one in spec.conda.requirements] == [
+        ("numpy", ()),
+        ("cudatoolkit=11.6", ("linux-64",)),
+        ("scipy", ()),
+    ]
+    assert done.json["notes"][-1] == "environment.yml:7: left out pywin32, which is asked for on win-64 alone"
 
 
 PROJECT = """\

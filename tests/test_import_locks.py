@@ -124,6 +124,31 @@ def test_a_lock_of_several_platforms(joint: Joint) -> None:
     assert (done.status, "no packages for win-64" in done.said) == (2, True)
 
 
+def test_what_only_some_platforms_of_a_lock_have_is_asked_for_there(joint: Joint) -> None:
+    rows = [
+        f"- {{name: {name}, version: '{version}', manager: {manager}, platform: {platform}, dependencies: {{}},"
+        f" url: https://conda.anaconda.org/forge/{platform}/{name}-1.0-0.conda}}"
+        for platform, name, version, manager in (
+            ("linux-64", "python", "3.9", "conda"),
+            ("linux-64", "zlib", "1.0", "conda"),
+            ("linux-64", "cudatoolkit", "1.0", "conda"),
+            ("osx-arm64", "python", "3.9", "conda"),
+            ("osx-arm64", "zlib", "1.0", "conda"),
+            ("osx-arm64", "libcxx", "1.0", "conda"),
+            ("osx-arm64", "wheel-one", "1.0", "pip"),
+        )
+    ]
+    head = "version: 1\nmetadata:\n  channels: [{url: forge, used_env_vars: []}]\npackage:\n"
+    spec, said = imported(joint, "conda-lock.yml", head + "\n".join(rows) + "\n")
+    assert spec.conda is not None
+    assert [(one.text, one.platforms) for one in spec.conda.requirements] == [
+        ("zlib=1.0", ()),
+        ("cudatoolkit=1.0", ("linux-64",)),
+        ("libcxx=1.0", ("osx-arm64",)),
+    ]
+    assert "on osx-arm64 other wheels are asked for than on linux-64" in " ".join(said["notes"])
+
+
 def test_what_is_imported_of_an_environment_file_starts_from_the_lock_beside_it(joint: Joint) -> None:
     joint.cli.root.joinpath("conda-lock.yml").write_text("version: 1\n", encoding="utf-8")
     text = "channels: [forge]\nplatforms: [osx-arm64, linux-ppc64le]\ndependencies: [numpy]\n"
@@ -205,6 +230,15 @@ linux-only = "*"
 cuda = "12.1"
 libc = {family = "glibc", version = "2.31"}
 
+[target.osx-arm64.dependencies]
+libcxx = "17.*"
+
+[target.win.dependencies]
+pywin32 = "*"
+
+[target.linux-riscv64.dependencies]
+musl = "*"
+
 [feature.test.pypi-dependencies]
 pytest = "*"
 
@@ -229,7 +263,10 @@ def test_a_project_of_pixi(joint: Joint) -> None:
         "pytorch::pytorch 1.12.* py3.10_cuda*",
         "any_name",
         "cmake 3.27.*",
+        "libcxx 17.*",
     ]
+    assert spec.conda is not None
+    assert [one.platforms for one in spec.conda.requirements] == [(), (), (), (), ("osx-arm64",)]
     assert of_pip(spec) == [
         "timm==0.6.7",
         "bare==1.2.*",
@@ -243,7 +280,14 @@ def test_a_project_of_pixi(joint: Joint) -> None:
     assert spec.gpu.version == "12.1"
     assert spec.target("linux-64").glibc == "2.31"
     notes = " ".join(said["notes"])
-    for left_out in ("left out tasks", "left out environments", "left out tasks of the feature test", "no-build"):
+    assert "left out pywin32 *, which is asked for on win-64 alone" in notes or "left out pywin32, which" in notes
+    for left_out in (
+        "what is for linux-riscv64 alone",
+        "left out tasks",
+        "left out environments",
+        "left out tasks of the feature test",
+        "no-build",
+    ):
         assert left_out in notes
     assert said["start"] == "pixi.lock"
     assert "secret" not in joint.cli.root.joinpath("specs/made.yaml").read_text(encoding="utf-8")
@@ -256,7 +300,7 @@ def test_a_project_of_pixi(joint: Joint) -> None:
         ('bare = "1.2"', 'bare = {path = "."}', "a project on disk (bare) has no place in a spec"),
         ('any_name = "*"', 'any_name = {git = "https://x"}', "any_name has git, which a spec cannot say"),
         ("[feature.test.tasks]", "[feature.test.dependencies]", "the feature test asks for test of conda"),
-        ("[target.linux-64.pypi-dependencies]", "[target.osx.dependencies]", "linux-only of conda is asked for on osx"),
+        ("[target.linux-64.pypi-dependencies]\nlinux-only", "[target.osx.dependencies]\npython", "one Python for all"),
         ("[tasks]", "[tasks", "not valid TOML"),
     ],
 )

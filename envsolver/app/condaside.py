@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from envsolver.model.candidate import CONDA_PREFIX, conda_name, is_conda, normalize_name
@@ -54,8 +55,9 @@ def conda_needs(
         return None
     from envsolver.solve.conda import CondaNeeds
 
+    asked = tuple(one for one in spec.conda.requirements if not one.platforms or target.platform in one.platforms)
     return CondaNeeds(
-        spec=spec.conda,
+        spec=replace(spec.conda, requirements=asked),
         python=conda_requirements(spec)[-1],
         exact=python,
         records=session.channels_for(spec.conda, target.platform),

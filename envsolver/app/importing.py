@@ -98,6 +98,7 @@ def import_file(folder: Path, source: Path, options: ImportOptions) -> ImportRes
     indexes = _new_indexes(into, folder.resolve())
     if into.problems:
         raise SpecError(into.problems)
+    platforms = options.platforms or _platforms(into)
     name = options.name or _name(into, source)
     path = new_spec_path(folder, name)
     spec = NewSpec(
@@ -106,10 +107,10 @@ def import_file(folder: Path, source: Path, options: ImportOptions) -> ImportRes
             "`envsolver schema` has all keys: groups, constraints, overrides, gpu, extends and more.",
         ),
         python=python,
-        platforms=options.platforms or _platforms(into),
+        platforms=platforms,
         indexes=indexes,
         channels=[written.text for written in into.channels],
-        conda=[written.text for written in into.conda],
+        conda=list(_of_conda(into, platforms)),
         requirements=[written.text for written in into.requirements],
         constraints=[written.text for written in into.constraints],
         groups={group: [written.text for written in listed] for group, listed in into.groups.items()},
@@ -162,6 +163,17 @@ _KNOWN = (
     "what can be: requirements.in, requirements.txt, pyproject.toml, environment.yml, pixi.toml, conda-lock.yml,"
     " pixi.lock and lists of conda (@EXPLICIT)"
 )
+
+
+def _of_conda(into: Imported, platforms: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield what is asked for of conda on some of the platforms, with these, where they are not all."""
+    for written in into.conda:
+        only = tuple(platform for platform in platforms if platform in written.platforms)
+        if only or not written.platforms:
+            yield written.text, () if len(only) == len(platforms) else only
+        else:
+            where = " and ".join(written.platforms)
+            into.notes.append(f"{written.origin}: left out {written.text}, which is asked for on {where} alone")
 
 
 def _follow(includes: Iterator[Include], source: Path, into: Imported, seen: dict[Path, bool]) -> None:
@@ -266,7 +278,7 @@ def _python(into: Imported) -> str:
         return preferred
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-    text, origin = into.requires_python
+    text, origin = into.requires_python.text, into.requires_python.origin
     try:
         specifier = SpecifierSet(text)
     except InvalidSpecifier:

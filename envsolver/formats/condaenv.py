@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from envsolver.formats.imported import CONDA_TOOLS, Written
+from envsolver.formats.markers import platforms_of
 from envsolver.formats.piplines import read_line
 from envsolver.model.origin import Origin
 from envsolver.spec.nodes import MappingNode, ScalarNode, SequenceNode, describe, parse_yaml
@@ -116,12 +117,9 @@ class _Reader:
         elif name in CONDA_TOOLS:
             if rest:
                 self._into.notes.append(f"{written.origin}: left out {written.text}")
-        elif self._selector(written.origin.line):
-            self._into.refuse(
-                f"the selector of {written.text} cannot be said of a package of conda",
-                written.origin,
-                "leave it out, or import the file for each platform",
-            )
+        elif selector := self._selector(written.origin.line):
+            if marker := self._marker(selector, written.origin, "as platforms"):
+                self._into.require_of_conda(written._replace(platforms=platforms_of(marker)))
         else:
             self._into.require_of_conda(written)
 
@@ -132,13 +130,21 @@ class _Reader:
             return
         line = node.text.strip()
         if selector := self._selector(node.line):
-            words = " ".join(selector.replace("-", "").replace("_", "").split())
-            marker = _MARKERS.get(words)
-            if marker is None or ";" in line:
-                self._into.refuse(f"the selector [{selector}] cannot be said as a marker", origin)
+            if ";" in line:
+                self._into.refuse(f"{line} has a marker beside the selector [{selector}]", origin, "keep one of them")
+                return
+            marker = self._marker(selector, origin, "as a marker")
+            if marker is None:
                 return
             line = f"{line} ; {marker}"
         yield from read_line(line, self._place, origin, self._into)
+
+    def _marker(self, selector: str, origin: Origin, form: str) -> str | None:
+        """Return what a selector is in PEP 508, or None after having refused it."""
+        marker = _MARKERS.get(" ".join(selector.replace("-", "").replace("_", "").split()))
+        if marker is None:
+            self._into.refuse(f"the selector [{selector}] cannot be said {form}", origin)
+        return marker
 
     def _selector(self, line: int) -> str | None:
         """Return the selector in the comment at the end of a line."""

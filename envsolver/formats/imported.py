@@ -27,10 +27,15 @@ CONDA_TOOLS = frozenset({"pip", "setuptools", "wheel"})
 
 
 class Written(NamedTuple):
-    """A text and where it stands."""
+    """A text and where it stands.
+
+    Attributes:
+        platforms: of a match spec of conda: where alone it is asked for; empty means everywhere.
+    """
 
     text: str
     origin: Origin
+    platforms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

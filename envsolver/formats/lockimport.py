@@ -48,16 +48,33 @@ def take_over(locks: Mapping[str, ForeignLock], shown: str, into: Imported) -> N
     roots = {(root.name, "conda" if _is_conda(first, root.text) else "pip") for root in first.roots}
     wanted = [one for one in first.packages if not told or (one.name, one.manager) in roots]
     several = len(names) > 1
-    for package in wanted:
+    for package in (*wanted, *_of_others(locks, wanted)):
         same = all(_version(lock, package) in {package.version, None} for lock in locks.values())
         for written in _asked(package, shown, same=same, several=several, into=into):
-            (into.require_of_conda if package.manager == "conda" else into.require)(written)
+            if package.manager == "conda":
+                on = tuple(platform for platform, lock in locks.items() if _version(lock, package) is not None)
+                into.require_of_conda(written._replace(platforms=() if len(on) == len(locks) else on))
+            else:
+                into.require(written)
     if counted and not into.conda:
         into.require_of_conda(Written("python", Origin(shown)))
     if python := next((one for one in first.packages if one.manager == "conda" and one.name == "python"), None):
         into.python = Written(".".join(python.version.split(".")[:2]), Origin(shown, python.line))
     _toolkit(found, shown, into)
     _notes(locks, shown, into, told=told, count=len(wanted))
+
+
+def _of_others(locks: Mapping[str, ForeignLock], wanted: Sequence[ForeignPackage]) -> list[ForeignPackage]:
+    """Return the packages of conda that only platforms after the first ask for."""
+    first, *others = locks.values()
+    known = {(one.name, one.manager) for one in (*wanted, *first.packages)}
+    found: dict[str, ForeignPackage] = {}
+    for lock in others:
+        roots = {root.name for root in lock.roots if _is_conda(lock, root.text)}
+        for one in lock.packages:
+            if one.manager == "conda" and one.name in roots and (one.name, "conda") not in known:
+                found.setdefault(one.name, one)
+    return list(found.values())
 
 
 def _is_conda(lock: ForeignLock, text: str) -> bool:
@@ -124,7 +141,12 @@ def _notes(locks: Mapping[str, ForeignLock], shown: str, into: Imported, *, told
         )
     first, *others = locks
     for platform in others:
-        if {one.name for one in locks[platform].roots} != {one.name for one in locks[first].roots}:
+        if _wheels(locks[platform]) != _wheels(locks[first]):
             into.notes.append(
-                f"{shown}: on {platform} something else is asked for than on {first}; taken over is the latter"
+                f"{shown}: on {platform} other wheels are asked for than on {first}; taken over are the latter"
             )
+
+
+def _wheels(lock: ForeignLock) -> set[str]:
+    """Return what is asked for of pip."""
+    return {root.name for root in lock.roots if not _is_conda(lock, root.text)}

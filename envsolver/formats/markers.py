@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
     from envsolver.lock.model import Lock
 
-__all__ = ["all_of", "any_of", "choice_marker", "group_marker", "platform_marker"]
+__all__ = ["all_of", "any_of", "choice_marker", "group_marker", "platform_marker", "platforms_of"]
+
+
+_ANY_PYTHON = "3.11.0"
 
 
 def platform_marker(platforms: Iterable[str]) -> str:
@@ -23,6 +26,17 @@ def platform_marker(platforms: Iterable[str]) -> str:
         for fact in facts
     ]
     return any_of(clauses)
+
+
+def platforms_of(marker: str) -> tuple[str, ...]:
+    """Return the known platforms on which a marker holds that speaks of platforms alone."""
+    from packaging.markers import Marker
+
+    from envsolver.model.target import Target
+
+    parsed = Marker(marker)
+    targets = (Target(platform=platform, python=_ANY_PYTHON) for platform in KNOWN_PLATFORMS)
+    return tuple(one.platform for one in targets if parsed.evaluate(dict(one.marker_environment)))
 
 
 def group_marker(groups: Iterable[str]) -> str:

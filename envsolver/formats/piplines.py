@@ -122,7 +122,7 @@ def compiled_for(text: str) -> str | None:
 
 
 def _require(written: Written, place: Place, into: Imported, *, editable: bool) -> None:
-    text, origin = written
+    text, origin = written.text, written.origin
     bare = text.split("[", 1)[0].strip()
     if editable and "://" not in text:
         into.refuse(

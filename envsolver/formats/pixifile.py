@@ -7,6 +7,7 @@ import tomllib
 from typing import TYPE_CHECKING, Any
 
 from envsolver.formats.imported import CONDA_TOOLS, ImportedIndex, Written
+from envsolver.formats.markers import platforms_of
 from envsolver.model.candidate import normalize_name
 from envsolver.model.origin import Origin
 from envsolver.model.target import KNOWN_PLATFORMS
@@ -20,8 +21,13 @@ __all__ = ["read_pixi"]
 
 _CONDA = ("dependencies", "host-dependencies", "build-dependencies")
 _READ = frozenset({"workspace", "project", *_CONDA, "pypi-dependencies", "pypi-options", "system-requirements"})
-_SYSTEMS = {"linux": "sys_platform == 'linux'", "osx": "sys_platform == 'darwin'", "win": "sys_platform == 'win32'"}
-_ELSEWHERE = "a spec asks the same of conda for every platform and group; leave it out, or make a spec of its own of it"
+_SYSTEMS = {
+    "linux": "sys_platform == 'linux'",
+    "osx": "sys_platform == 'darwin'",
+    "unix": "sys_platform != 'win32'",
+    "win": "sys_platform == 'win32'",
+}
+_ELSEWHERE = "a spec asks the same of conda for every group; leave it out, or make a spec of its own of it"
 
 
 def read_pixi(text: str, shown: str, into: Imported) -> None:
@@ -78,25 +84,29 @@ class _Pixi:
         """Read the dependencies of the base or of a feature, and those of single platforms."""
         for kind in _CONDA:
             for name, value in _table(table, kind).items():
-                self._conda(name, value, group)
+                self._conda(name, value, group, marker=None)
         for name, value in _table(table, "pypi-dependencies").items():
             self._pip(name, value, group, marker=None)
         for platform, inner in _table(table, "target").items():
-            if not isinstance(inner, dict):
+            marker = _marker(platform)
+            if not isinstance(inner, dict) or marker is None:
+                self._into.notes.append(f"{self._origin(f'[target.{platform}')}: left out what is for {platform} alone")
                 continue
-            for name in (name for kind in _CONDA for name in _table(inner, kind)):
-                self._into.refuse(f"{name} of conda is asked for on {platform} alone", self._origin(name), _ELSEWHERE)
+            for name, value in (item for kind in _CONDA for item in _table(inner, kind).items()):
+                self._conda(name, value, group, marker=marker)
             for name, value in _table(inner, "pypi-dependencies").items():
-                self._pip(name, value, group, marker=_marker(platform))
+                self._pip(name, value, group, marker=marker)
 
-    def _conda(self, name: str, value: Any, group: str) -> None:
+    def _conda(self, name: str, value: Any, group: str, *, marker: str | None) -> None:
         origin = self._origin(name)
         table = value if isinstance(value, dict) else {"version": value}
         if unknown := sorted(table.keys() - {"version", "build", "channel"}):
             self._into.refuse(f"{name} has {', '.join(unknown)}, which a spec cannot say of a package of conda", origin)
             return
         version = str(table.get("version", "*")).strip()
-        if name == "python":
+        if name == "python" and marker:
+            self._into.refuse("a spec has one Python for all platforms", origin, "name it under [dependencies]")
+        elif name == "python":
             self._into.ask_for_python(Written(version, origin))
         elif group:
             self._into.refuse(f"the feature {group} asks for {name} of conda", origin, _ELSEWHERE)
@@ -107,7 +117,8 @@ class _Pixi:
             build = f" {table['build']}" if "build" in table else ""
             wanted = f" {version}{build}" if version != "*" or build else ""
             channel = f"{table['channel']}::" if "channel" in table else ""
-            self._into.require_of_conda(Written(f"{channel}{name}{wanted}", origin))
+            platforms = platforms_of(marker) if marker else ()
+            self._into.require_of_conda(Written(f"{channel}{name}{wanted}", origin, platforms))
 
     def _pip(self, name: str, value: Any, group: str, *, marker: str | None) -> None:
         origin = self._origin(name)
@@ -165,11 +176,12 @@ def _reference(table: dict[str, Any]) -> str | None:
     return f"{git if git.startswith('git+') else f'git+{git}'}{commit}{folder}"
 
 
-def _marker(platform: str) -> str:
+def _marker(platform: str) -> str | None:
+    """Return what the name of a target of pixi is in PEP 508, None for a platform that is none of a spec."""
     if platform in KNOWN_PLATFORMS:
         facts = KNOWN_PLATFORMS[platform]
         return f"sys_platform == '{facts.sys_platform}' and platform_machine == '{facts.platform_machine}'"
-    return _SYSTEMS.get(platform, "sys_platform != 'win32'")
+    return _SYSTEMS.get(platform)
 
 
 def _table(data: dict[str, Any], key: str) -> dict[str, Any]:

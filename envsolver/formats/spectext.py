@@ -31,7 +31,7 @@ class NewSpec:
     Attributes:
         comments: lines at the top, without ``#``.
         channels: of conda.
-        conda: match specs.
+        conda: match specs, each with the platforms on which alone it is asked for.
         cuda: version of the toolkit that the environment is for; None: not said.
         glibc: the lowest of the nodes; None: not said.
         live: entries for ``from``: group → place, the base under the empty name.
@@ -42,7 +42,7 @@ class NewSpec:
     platforms: Sequence[str]
     indexes: Sequence[NewIndex]
     channels: Sequence[str]
-    conda: Sequence[str]
+    conda: Sequence[tuple[str, Sequence[str]]]
     requirements: Sequence[str]
     constraints: Sequence[str]
     groups: Mapping[str, Sequence[str]]
@@ -90,7 +90,10 @@ def _requirements(spec: NewSpec) -> Iterator[str]:
     if spec.conda:
         yield ""
         yield f"channels: [{', '.join(scalar(channel) for channel in spec.channels)}]"
-        yield from _list("conda", spec.conda)
+        yield "conda:"
+        for text, platforms in spec.conda:
+            only = f", platforms: [{', '.join(map(scalar, platforms))}]"
+            yield f"  - {{ requirement: {scalar(text)}{only} }}" if platforms else f"  - {scalar(text)}"
         if not spec.requirements and not spec.live:
             return
     yield from ("", "# Their order matters: each is as new as those before it allow.")

@@ -59,6 +59,8 @@ class SpecRequirement:
     """Of an override: the day (``2027-03-01``) from which on it is to be looked at again."""
     advisory: str | None = None
     """Of an override: the advisory (``CVE-2024-5480``) that it is there for."""
+    platforms: tuple[str, ...] = ()
+    """Of a match spec of conda: platforms on which it is asked for; empty means all. Others have markers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -174,6 +174,7 @@ def _requirement(item: Part, group: str = BASE_GROUP) -> SpecRequirement:
         reason=_text(item, subfields.REASON),
         until=_text(item, subfields.UNTIL_LOOKED_AT),
         advisory=_text(item, subfields.ADVISORY),
+        platforms=_values(item.get(subfields.CONDA_PLATFORMS)),
     )
 
 
@@ -256,7 +257,17 @@ def _conda(part: Part, problems: list[Problem]) -> CondaSpec | None:
     prefer, names, mapping = part.get(fields.PREFER), part.get(fields.CONDA_NAMES), part.get(fields.CONDA_MAPPING)
     preferred = prefer.value if prefer else {}
     known = {item.value for item in channels}
+    platforms = _values(part.get(fields.PLATFORMS))
     for requirement in requirements:
+        problems += [
+            Problem(
+                f"{requirement.text!r} is asked for on {platform}, which is none of the platforms",
+                requirement.origin,
+                f"the spec has {', '.join(platforms)}" if platforms else None,
+            )
+            for platform in requirement.platforms
+            if platform not in platforms
+        ]
         channel, _ = package_of(requirement.text)
         if channel is not None and channel not in known:
             guess = nearest(channel, known)

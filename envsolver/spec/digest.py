@@ -75,7 +75,11 @@ def _conda(spec: Spec, digests: Mapping[str, str]) -> dict[str, Any]:
     if spec.conda is None:
         return {}
     return {
-        "requirements": [[_text(item), item.origin.path] for item in spec.conda.requirements],
+        "requirements": [
+            # What is asked for everywhere has the digest that it always had.
+            [_text(item), item.origin.path, *([sorted(set(item.platforms))] if item.platforms else [])]
+            for item in spec.conda.requirements
+        ],
         "channels": [channel.url for channel in spec.conda.channels],
         "strict": spec.conda.strict,
         **_written("prefer", spec.conda.prefer),

@@ -6,7 +6,7 @@ Every upper-case name is for use elsewhere, as ``subfields.NAME``.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from envsolver.model.spec import Backend
 from envsolver.model.target import KNOWN_PLATFORMS
@@ -49,7 +49,7 @@ ADVISORY: Field[Located[str]] = Field(
 )
 
 
-def requirements(item: Field[Located[str]], expected: str, *more: Field[Located[str]]) -> ListOf[Part]:
+def requirements(item: Field[Located[str]], expected: str, *more: Field[Any]) -> ListOf[Part]:
     """Return the kind of a list whose items are texts, or mappings with a reason, and more, beside the text."""
     return ListOf(Record((item, REASON, *more), f"{item.kind.expected} or a mapping", shorthand=item), expected)
 
@@ -61,7 +61,14 @@ CONDA_REQUIREMENT: Field[Located[str]] = Field(
     required=True,
     example="pytorch=1.12.1=*cuda11.6*",
 )
-CONDA_REQUIREMENTS = requirements(CONDA_REQUIREMENT, "a list of match specs")
+CONDA_PLATFORMS: Field[Located[tuple[Located[str], ...]]] = Field(
+    "platforms",
+    ListOf(words.PLATFORM, "a list of platforms", at_least=1),
+    "Platforms on which it is asked for. Left out: all.",
+    also=("platform",),
+    example="[linux-64]",
+)
+CONDA_REQUIREMENTS = requirements(CONDA_REQUIREMENT, "a list of match specs", CONDA_PLATFORMS)
 
 REQUIREMENTS = requirements(REQUIREMENT, "a list of requirements")
 PROJECTS = ListOf(

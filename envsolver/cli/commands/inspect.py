@@ -197,7 +197,8 @@ def _requirement_section(
     yield from (ui.style(line, "1") for line in fill(title, width=ui.width, indent="  ", first="").splitlines())
     wide = min(max(len(requirement.text) for requirement in requirements), 40)
     for requirement in requirements:
-        yield f"  {requirement.text.ljust(wide)}  {ui.style(str(requirement.origin), '2')}"
+        on = f" (on {', '.join(requirement.platforms)})" if requirement.platforms else ""
+        yield f"  {requirement.text.ljust(wide)}  {ui.style(f'{requirement.origin}{on}', '2')}"
         if requirement.reason:
             yield fill(requirement.reason, width=ui.width, indent="    ", first="    ")
 
