@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from envsolver.build.layout import Layout
+from envsolver.build.layout import FILE_TIME, Layout
 from envsolver.build.scripts import relocatable
-from envsolver.build.unpack import FILE_TIME, unpack
+from envsolver.build.unpack import unpack
 from envsolver.model.errors import ArtefactError, FileError
 from tests.support.building import MINOR, raw_wheel, record_of, snapshot
 from tests.support.packages import make_wheel

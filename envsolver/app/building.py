@@ -8,15 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from envsolver.app.condainstall import check_conda, conda_interpreter, conda_set, open_channels
+from envsolver.app.condainstall import check_conda, conda_interpreter, conda_set
 from envsolver.app.lockfile import read_lock
 from envsolver.app.timing import Stopwatch
 from envsolver.build.assemble import Content, Way, assemble, beside, check_prefix, plan, put
-from envsolver.build.bundle import open_bundle
 from envsolver.build.interpreter import find_interpreter, machine_platform, probe
-from envsolver.build.stock import Stocked, fill, look
+from envsolver.build.shelves import Stocked, look
 from envsolver.build.store import Store
-from envsolver.lock.builds import installed
+from envsolver.lock.builds import find_build, installed
 from envsolver.model.errors import FileError, InterpreterError, UsageError
 from envsolver.sources.cache import default_cache_root
 
@@ -25,12 +24,12 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from envsolver.app.project import Environment, Project
-    from envsolver.build.assemble import LinkMode
     from envsolver.build.conda import CondaPart, CondaSet
     from envsolver.build.download import Remote
     from envsolver.build.interpreter import Interpreter
+    from envsolver.build.linking import LinkMode
     from envsolver.build.manifest import Manifest
-    from envsolver.build.stock import Shelf
+    from envsolver.build.shelves import Shelf
     from envsolver.lock.model import Lock, LockedTarget, Pin
     from envsolver.model.ports import Progress
 
@@ -113,7 +112,6 @@ def build(project: Project, environment: Environment, options: BuildOptions, pro
         CheckFailedError: the tree is another one than the lock records, or than the second build made.
     """
     from envsolver.app.proving import prove, record_tree
-    from envsolver.app.wheels import first_wheels, keep_first_wheels
 
     if options.record and project.shipped:
         raise UsageError(
@@ -128,7 +126,9 @@ def build(project: Project, environment: Environment, options: BuildOptions, pro
         prefix = options.prefix.absolute()
         check_prefix(prefix)
     read, first = lock, tuple[str, ...]()
-    if options.bundle is None:
+    if options.bundle is None and _lacks_wheels(lock, target, options.groups):
+        from envsolver.app.wheels import first_wheels
+
         with stopwatch.stage("wheels"):
             lock, first = first_wheels(
                 project,
@@ -164,6 +164,8 @@ def build(project: Project, environment: Environment, options: BuildOptions, pro
         raise FileError(f"{name}: {reason}", hint=f"{prefix} is as it was before") from error
     written: tuple[Path, ...] = ()
     if options.record:
+        from envsolver.app.wheels import keep_first_wheels
+
         kept = keep_first_wheels(project, environment, read, lock)
         written, before = record_tree(project, environment, lock, target, manifest)
         written = tuple(dict.fromkeys([*kept, *written]))
@@ -178,6 +180,12 @@ def build(project: Project, environment: Environment, options: BuildOptions, pro
         notes=(*notes, *more),
         timings=stopwatch.seconds(),
     )
+
+
+def _lacks_wheels(lock: Lock, target: LockedTarget, groups: Sequence[str]) -> bool:
+    """Say whether something was locked as source of which the lock does not say yet what wheel that becomes."""
+    sources = (pin.file.sha256 for pin in lock.select(target.platform, groups) if pin.file.kind == "sdist")
+    return any(build is None or not build.is_built for build in (find_build(lock, s, target.platform) for s in sources))
 
 
 @dataclass(slots=True)
@@ -227,6 +235,8 @@ class Maker:
         """Put packages of conda into a new folder, if there are any."""
         if self.conda is None:
             return None
+        from envsolver.app.condaremote import open_channels
+        from envsolver.build.bundle import open_bundle
         from envsolver.build.conda import CondaSite, place
 
         options = self.options
@@ -296,8 +306,12 @@ class Maker:
         missing = [pin for pin in pins if pin.file.sha256 not in found]
         if not missing:
             return found
+        from envsolver.build.bundle import open_bundle
+
         bundle = None if self.options.bundle is None else open_bundle(self.options.bundle)
         self._bring_built([pin for pin in missing if bundle is None or not bundle.has(pin.file.sha256)])
+        from envsolver.build.stock import fill
+
         remotes = self._remotes() if bundle is None else nullcontext(bundle)
         interpreter = conda_interpreter(self.lock, folder) if self.conda else self.interpreter
         more, done = fill(self.store, missing, interpreter, remotes, self.progress, bytecode=self.options.bytecode)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envsolver.app.building import choose_interpreter, chosen_target, refuse_sources
-from envsolver.app.condainstall import open_channels
+from envsolver.app.condaremote import open_channels
 from envsolver.app.lockfile import lock_text, read_lock
 from envsolver.app.remote import open_remote
 from envsolver.app.works import Works

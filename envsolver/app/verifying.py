@@ -14,7 +14,7 @@ from envsolver.build.assemble import Way, plan
 from envsolver.build.compare import compare, scan
 from envsolver.build.manifest import read_manifest, tree_digest
 from envsolver.build.places import read_places
-from envsolver.build.stock import look
+from envsolver.build.shelves import look
 from envsolver.build.store import Store
 from envsolver.lock.builds import installed
 from envsolver.lock.condapins import conda_pins, file_key

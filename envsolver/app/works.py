@@ -13,7 +13,8 @@ from envsolver.app.recipes import fetch_archive, is_up_to_date, settings_of, sol
 from envsolver.build.backend import Workshop
 from envsolver.build.declared import static_requirements
 from envsolver.build.scratch import scratch
-from envsolver.build.stock import fill, look, stock_wheel
+from envsolver.build.shelves import look
+from envsolver.build.stock import fill, stock_wheel
 from envsolver.build.store import Store
 from envsolver.build.toolchain import toolchain
 from envsolver.build.wheelhouse import SharedHouse, Wheelhouse, file_digest, is_local, key_of
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from envsolver.build.download import Remote
     from envsolver.build.interpreter import Interpreter
     from envsolver.build.manifest import Manifest
-    from envsolver.build.stock import Shelf
+    from envsolver.build.shelves import Shelf
     from envsolver.lock.model import BuildFile, Lock, LockedBuild, LockedIndex, LockedTarget, Pin
     from envsolver.model.ports import Progress
     from envsolver.model.spec import Spec

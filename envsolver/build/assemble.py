@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
-from envsolver.build.layout import Layout
+from envsolver.build.layout import FILE_TIME, Layout
+from envsolver.build.linking import Linker, Tree
 from envsolver.build.manifest import MANIFEST, PYTHON, Entry, Manifest, Part, dumps, link_entry
 from envsolver.build.scratch import scratch, sweep
-from envsolver.build.unpack import FILE_TIME
-from envsolver.model.errors import ArtefactError, UsageError
+from envsolver.model.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from envsolver.build.interpreter import Interpreter
-    from envsolver.build.stock import Shelf
+    from envsolver.build.linking import LinkMode
+    from envsolver.build.shelves import Shelf
 
-__all__ = ["Content", "LinkMode", "Linker", "Plan", "Way", "assemble", "beside", "check_prefix", "plan", "put"]
-
-LinkMode: TypeAlias = Literal["auto", "copy"]
-_FICLONE = 0x40049409
-"""``_IOW(0x94, 9, int)`` of linux/fs.h: share the blocks of another file (btrfs, XFS)."""
-_NO_LINKS = {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS}
+__all__ = ["Content", "Plan", "Way", "assemble", "beside", "check_prefix", "plan", "put"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,8 +189,9 @@ def assemble(folder: Path, planned: Plan, interpreter: Interpreter, mode: LinkMo
     for replaced in planned.replaced:
         (folder / replaced).unlink(missing_ok=True)
     linker = Linker(folder, mode)
-    for content, source, entries in planned.trees:
-        linker.link(f"{content.name} {content.version}", source, entries)
+    linker.link(
+        Tree(f"{content.name} {content.version}", source, entries) for content, source, entries in planned.trees
+    )
     if planned.virtual:
         _write_own(folder, interpreter)
     path = folder / MANIFEST
@@ -239,76 +234,6 @@ def _kept(contents: Sequence[Content]) -> tuple[list[tuple[list[Entry], list[Ent
 def _source(compiled: str) -> str:
     folder, _, name = compiled.rpartition("/")
     return f"{folder.removesuffix('/__pycache__')}/{name.rsplit('.', 2)[0]}.py"
-
-
-class Linker:
-    """Puts files of the store into a folder.
-
-    Args:
-        root: the folder.
-        mode: how.
-    """
-
-    def __init__(self, root: Path, mode: LinkMode) -> None:
-        self._root = f"{root}{os.sep}"
-        self._folders: set[str] = set()
-        self._links = mode == "auto"
-        self.copied = False
-
-    def link(self, subject: str, source: Path, entries: Sequence[Entry]) -> None:
-        """Put some files of a tree into place.
-
-        Args:
-            subject: whose files they are, for messages.
-            source: of the tree.
-            entries: of it.
-
-        Raises:
-            ArtefactError: something else is in the way.
-            OSError: something cannot be written.
-        """
-        base = f"{source}{os.sep}"
-        folder = ""
-        try:
-            for entry in entries:
-                parent = entry.path.rpartition("/")[0]
-                if parent != folder:
-                    folder = parent
-                    if folder not in self._folders:
-                        os.makedirs(self._root + folder, exist_ok=True)  # noqa: PTH103 - thousands of folders
-                        self._folders.add(folder)
-                if self._links:
-                    try:
-                        os.link(base + entry.path, self._root + entry.path)
-                        continue
-                    except OSError as error:
-                        if error.errno not in _NO_LINKS:
-                            raise
-                        # A file with too many links is alone in that; anything else holds for all.
-                        self._links = error.errno == errno.EMLINK
-                self.copied = True
-                _copy(base + entry.path, self._root + entry.path, int(entry.mode, 8))
-        except (NotADirectoryError, FileExistsError, IsADirectoryError) as error:
-            raise ArtefactError(
-                subject,
-                f"another package has a file where it needs a folder, or the reverse: {_named(error, self._root)}",
-            ) from error
-
-
-def _named(error: OSError, root: str) -> str:
-    return os.fsdecode(error.filename2 or error.filename or "").removeprefix(root)
-
-
-def _copy(source: str, target: str, mode: int) -> None:
-    import fcntl
-
-    with open(source, "rb") as old, open(target, "xb") as new:  # noqa: PTH123 - thousands of files
-        try:
-            fcntl.ioctl(new.fileno(), _FICLONE, old.fileno())
-        except OSError:
-            shutil.copyfileobj(old, new, 1 << 20)
-        os.fchmod(new.fileno(), mode)
-    os.utime(target, (FILE_TIME, FILE_TIME))
 
 
 def _config(home: str) -> bytes:

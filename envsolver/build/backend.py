@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from envsolver.build.elf import relocate
+from envsolver.build.layout import FILE_TIME
 from envsolver.build.toolchain import TOOL_PATH
-from envsolver.build.unpack import FILE_TIME
 from envsolver.model.errors import ArtefactError
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from envsolver.build.download import Body, Meter, download
+from envsolver.build.layout import FILE_TIME
 from envsolver.build.stock import together
-from envsolver.build.unpack import FILE_TIME
 from envsolver.lock.condapins import file_key
 from envsolver.model.errors import FileError
 

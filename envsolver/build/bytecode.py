@@ -8,8 +8,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from envsolver.build.layout import FILE_TIME
 from envsolver.build.manifest import Entry
-from envsolver.build.unpack import FILE_TIME
 from envsolver.model.errors import FileError
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from envsolver.build.assemble import Content, Linker
+from envsolver.build.assemble import Content
 from envsolver.build.bundle import gather
 from envsolver.build.bytecode import compile_tree
 from envsolver.build.compare import scan
@@ -23,10 +23,12 @@ from envsolver.build.condacache import CondaCache, DamagedError
 from envsolver.build.condameta import read_metas, write_history, write_meta
 from envsolver.build.condarecord import record_of
 from envsolver.build.layout import OWN_FOLDER
+from envsolver.build.linking import Linker, Tree
 from envsolver.build.manifest import LINK
 from envsolver.build.places import STARTERS, Place, Places, normal, write_places
 from envsolver.build.scripts import entry_point
-from envsolver.build.stock import Shelf, together
+from envsolver.build.shelves import Shelf
+from envsolver.build.stock import together
 from envsolver.build.store import Stored
 from envsolver.lock.condapins import file_key
 from envsolver.model.candidate import CONDA_PREFIX
@@ -37,10 +39,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
-    from envsolver.build.assemble import LinkMode
     from envsolver.build.condameta import CondaMeta
     from envsolver.build.download import Remote
     from envsolver.build.interpreter import Interpreter
+    from envsolver.build.linking import LinkMode
     from envsolver.build.manifest import Entry
     from envsolver.build.store import Store
     from envsolver.lock.model import Pin
@@ -304,7 +306,7 @@ def _compile(
         if stored is None:
             sources = site.folder.parent / "sources" / meta.name
             linked = Linker(sources, "auto")
-            linked.link(meta.filename, site.folder, [found[path] for path in modules])
+            linked.link([Tree(meta.filename, site.folder, [found[path] for path in modules])])
             stored = store.make("bytecode", digest, lambda target: compile_tree(site.interpreter, sources, target))
             shutil.rmtree(sources)
         compiled[meta.name] = stored
@@ -321,9 +323,8 @@ def _compile(
     # The standard library first: what an interpreter compiles may depend on how it comes by its own modules.
     for chosen in ([m for m in metas if m.name == "python"], [m for m in metas if m.name != "python"]):
         asyncio.run(all_of(chosen))
-        for meta in chosen:
-            if meta.name in compiled:
-                linker.link(meta.filename, compiled[meta.name].folder, compiled[meta.name].entries)
+        there = [(meta.filename, compiled[meta.name]) for meta in chosen if meta.name in compiled]
+        linker.link(Tree(filename, stored.folder, stored.entries) for filename, stored in there)
     return compiled
 
 

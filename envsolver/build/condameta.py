@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from envsolver.build.condarecord import is_inside
+from envsolver.build.layout import FILE_TIME
 from envsolver.build.manifest import LINK, Entry
-from envsolver.build.unpack import FILE_TIME
 from envsolver.model.errors import ArtefactError
 
 if TYPE_CHECKING:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["OWN_FOLDER", "Layout", "is_reserved"]
+__all__ = ["FILE_TIME", "OWN_FOLDER", "Layout", "is_reserved"]
 
+FILE_TIME = 315_532_800
+"""Time of change of every file, in seconds since 1970: 1980-01-01, the first day that a zip archive can hold."""
 OWN_FOLDER = ".envsolver"
 """What envsolver itself keeps in a prefix; not a part of the environment."""
 

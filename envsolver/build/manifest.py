@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from envsolver.build.layout import OWN_FOLDER
@@ -87,6 +88,7 @@ class Manifest:
         groups: beside the base, sorted.
         bytecode: whether it is compiled.
         parts: sorted by name; each path stands in one of them only.
+        digest: ``sha256:`` and the tree digest, which follows from them.
     """
 
     environment: str
@@ -95,11 +97,11 @@ class Manifest:
     groups: tuple[str, ...]
     bytecode: bool
     parts: tuple[Part, ...]
+    digest: str = field(init=False)
 
-    @property
-    def digest(self) -> str:
-        """``sha256:`` and the tree digest."""
-        return tree_digest(entry for part in self.parts for entry in part.entries)
+    def __post_init__(self) -> None:
+        """Take the digest, once: it is asked for several times, and takes a while."""
+        object.__setattr__(self, "digest", tree_digest(entry for part in self.parts for entry in part.entries))
 
     @property
     def files(self) -> int:
@@ -109,10 +111,9 @@ class Manifest:
 
 def tree_digest(entries: Iterable[Entry]) -> str:
     """Return the digest of a tree: of ``path NUL mode NUL sha256 LF`` for each file, sorted by path."""
-    digest = sha256()
-    for entry in sorted(entries, key=lambda entry: entry.path.encode()):
-        digest.update(f"{entry.path}\0{entry.mode}\0{entry.sha256}\n".encode())
-    return f"sha256:{digest.hexdigest()}"
+    # UTF-8 sorts as the characters that it stands for do.
+    lines = [f"{path}\0{mode}\0{digest}\n" for path, mode, digest, _ in sorted(entries, key=itemgetter(0))]
+    return f"sha256:{sha256(''.join(lines).encode('utf-8', 'surrogateescape')).hexdigest()}"
 
 
 def normal_config(data: bytes) -> bytes:
@@ -140,7 +141,7 @@ def load_entries(lines: Iterable[str]) -> tuple[Entry, ...]:
 
 def dumps(manifest: Manifest) -> str:
     """Return the text of a manifest."""
-    lines = [
+    head = [
         _HEAD,
         f"environment {manifest.environment}",
         f"platform {manifest.platform}",
@@ -153,7 +154,7 @@ def dumps(manifest: Manifest) -> str:
     parts = [
         f"package {part.name} {part.version} {part.sha256}\n{dump_entries(part.entries)}" for part in manifest.parts
     ]
-    return "\n".join(lines) + "".join(parts)
+    return "\n".join(head) + "".join(parts)
 
 
 def loads(text: str) -> Manifest:

@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from hashlib import sha256
 from typing import IO, TYPE_CHECKING, Protocol
 
+from envsolver.build.layout import FILE_TIME
 from envsolver.build.manifest import LINK, MANIFEST
 from envsolver.build.places import PLACES
-from envsolver.build.unpack import FILE_TIME
 from envsolver.model.errors import FileError
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from envsolver.build.download import Meter, download
 from envsolver.build.layout import Layout
+from envsolver.build.shelves import Shelf, Stocked, digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable, Mapping, Sequence
@@ -18,42 +19,14 @@ if TYPE_CHECKING:
 
     from envsolver.build.download import Remote
     from envsolver.build.interpreter import Interpreter
-    from envsolver.build.store import Store, Stored
+    from envsolver.build.store import Store
     from envsolver.lock.model import Pin
     from envsolver.model.ports import Progress
 
-__all__ = ["Shelf", "Stocked", "fetch", "fill", "look", "stock_wheel", "together"]
+__all__ = ["fetch", "fill", "stock_wheel", "together"]
 
 _DOWNLOADS = 8
 _WAIT_SECONDS = 0.2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shelf:
-    """What the store has of one wheel.
-
-    Attributes:
-        wheel: the wheel, unpacked.
-        bytecode: of its modules; None where none is wanted.
-    """
-
-    wheel: Stored
-    bytecode: Stored | None
-
-
-@dataclass(slots=True, kw_only=True)
-class Stocked:
-    """What had to be done.
-
-    Attributes:
-        received: bytes downloaded.
-        unpacked: wheels unpacked.
-        compiled: wheels compiled.
-    """
-
-    received: int = 0
-    unpacked: int = 0
-    compiled: int = 0
 
 
 @dataclass(kw_only=True)
@@ -63,18 +36,6 @@ class _Run:
     bytecode: bool
     shelves: dict[str, Shelf] = field(default_factory=dict)
     stocked: Stocked = field(default_factory=Stocked)
-
-
-def look(store: Store, pins: Sequence[Pin], *, bytecode: bool) -> dict[str, Shelf]:
-    """Return what the store has of some wheels, whole, by their sha256."""
-    found = {}
-    for pin in pins:
-        digest = _digest(pin)
-        wheel = store.get("wheels", digest)
-        compiled = store.get("bytecode", digest) if bytecode and wheel else None
-        if wheel is not None and (compiled is not None or not bytecode):
-            found[digest] = Shelf(wheel=wheel, bytecode=compiled)
-    return found
 
 
 def fill(
@@ -121,7 +82,7 @@ def fetch(store: Store, pin: Pin, remotes: AbstractAsyncContextManager[Remote], 
         ArtefactError: it is not what the lock says.
         OSError: it cannot be written.
     """
-    final = store.archive(_digest(pin))
+    final = store.archive(digest_of(pin))
     if not final.is_file():
         asyncio.run(_fetch(store, pin, final, remotes, progress))
     return final
@@ -134,7 +95,7 @@ async def _fetch(
     meter = Meter(progress, files=1, size=pin.file.size or 0)
     async with remotes as remote:
         while not os.path.isfile(final):  # noqa: ASYNC240, PTH113 - one look
-            with store.partial(_digest(pin)) as path:
+            with store.partial(digest_of(pin)) as path:
                 if path is not None:
                     await download(pin, remote, path, meter)
                     final.parent.mkdir(parents=True, exist_ok=True)
@@ -146,7 +107,7 @@ async def _fetch(
 async def _fill(
     run: _Run, pins: Sequence[Pin], remotes: AbstractAsyncContextManager[Remote], progress: Progress
 ) -> None:
-    wanted = {_digest(pin): pin for pin in pins}
+    wanted = {digest_of(pin): pin for pin in pins}
     absent = {digest: pin for digest, pin in wanted.items() if run.store.get("wheels", digest) is None}
     size = sum(pin.file.size or 0 for pin in absent.values())
     meter = Meter(progress, files=len(absent), size=size)
@@ -248,9 +209,3 @@ def _shelve(run: _Run, digest: str) -> None:
             compiled = run.store.make("bytecode", digest, lambda target: compile_tree(run.interpreter, sources, target))
             run.stocked.compiled += 1
     run.shelves[digest] = Shelf(wheel=wheel, bytecode=compiled)
-
-
-def _digest(pin: Pin) -> str:
-    if pin.file.sha256 is None:
-        raise ValueError(f"{pin.requirement} has no sha256")
-    return pin.file.sha256

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from envsolver.build.bytecode import RECIPE
+from envsolver.build.layout import FILE_TIME
 from envsolver.build.manifest import dump_entries, load_entries
 from envsolver.build.scratch import scratch, sweep
-from envsolver.build.unpack import FILE_TIME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ __all__ = ["Store", "Stored"]
 _LAYOUT = "v1"
 """As the cache's: what empties that empties this."""
 _FORMAT = 1
+_MODES = {f"{mode:o}": stat.S_IFREG | mode for mode in (0o644, 0o755)}
 Kind: TypeAlias = Literal["wheels", "bytecode"]
 
 
@@ -67,11 +69,11 @@ class Store:
         """Return the tree made of a wheel (its sha256), or None if there is none, or it is damaged."""
         folder = self._place(kind, wheel)
         try:
-            lines = (folder / "entries").read_text(encoding="utf-8").splitlines()
-            entries = load_entries(lines[:-1])
-            if lines[-1] != _seal(entries):
+            lines, mark, seal = (folder / "entries").read_bytes()[:-1].rpartition(b"\n")
+            if sha256(lines + mark).hexdigest().encode() != seal:
                 return None
-        except (OSError, ValueError, IndexError):
+            entries = load_entries(lines.decode().splitlines())
+        except (OSError, ValueError):
             return None
         files = folder / "files"
         return Stored(folder=files, entries=entries) if _untouched(files, entries) else None
@@ -86,8 +88,8 @@ class Store:
             files = folder / "files"
             files.mkdir()
             entries = fill(files)
-            text = dump_entries(entries) + _seal(entries) + "\n"
-            (folder / "entries").write_text(text, encoding="utf-8")
+            lines = dump_entries(entries).encode()
+            (folder / "entries").write_bytes(lines + sha256(lines).hexdigest().encode() + b"\n")
             final = self._place(kind, wheel)
             self._put(folder, final)
         return Stored(folder=final / "files", entries=entries)
@@ -148,20 +150,12 @@ class Store:
         return self._base / f"{kind}-{version}" / wheel[:2] / f"{wheel}-{self._tag}"
 
 
-def _seal(entries: tuple[Entry, ...]) -> str:
-    return sha256(dump_entries(entries).encode()).hexdigest()
-
-
 def _untouched(folder: Path, entries: tuple[Entry, ...]) -> bool:
     base = f"{folder}{os.sep}"
     try:
-        for entry in entries:
-            stat = os.lstat(base + entry.path)
-            if (
-                stat.st_size != entry.size
-                or int(stat.st_mtime) != FILE_TIME
-                or f"{stat.st_mode & 0o777:o}" != entry.mode
-            ):
+        for path, mode, _, size in entries:
+            found = os.lstat(base + path)
+            if found.st_size != size or int(found.st_mtime) != FILE_TIME or found.st_mode != _MODES.get(mode):
                 return False
     except OSError:
         return False

@@ -18,7 +18,7 @@ from installer.exceptions import InstallerError
 from installer.records import Hash, RecordEntry
 
 from envsolver.build.archive import CheckedStream, open_wheel
-from envsolver.build.layout import is_reserved
+from envsolver.build.layout import FILE_TIME, is_reserved
 from envsolver.build.manifest import Entry
 from envsolver.build.scripts import entry_point, relocatable
 from envsolver.model.errors import ArtefactError, FileError
@@ -32,10 +32,8 @@ if TYPE_CHECKING:
 
     from envsolver.build.layout import Layout
 
-__all__ = ["FILE_TIME", "unpack"]
+__all__ = ["unpack"]
 
-FILE_TIME = 315_532_800
-"""Time of change of every file, in seconds since 1970: 1980-01-01, the first day that a zip archive can hold."""
 _PIECE = 1 << 20
 _SCRIPT_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+@ -]*")
 _LARGEST_SCRIPT = 64 << 20
