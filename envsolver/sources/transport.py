@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 import time
+from functools import lru_cache
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,15 +78,23 @@ def tls_context(environ: Mapping[str, str]) -> ssl.SSLContext:
     Raises:
         NetworkError: the variable names nothing usable.
     """
-    for variable in _CA_VARIABLES:
-        if value := environ.get(variable):
-            path = Path(value).expanduser()
-            try:
-                if path.is_dir():
-                    return ssl.create_default_context(capath=str(path))
-                return ssl.create_default_context(cafile=str(path))
-            except (OSError, ssl.SSLError) as error:
-                raise NetworkError(f"{variable} names {path}, which holds no usable certificates") from error
+    named = next(((name, value) for name in _CA_VARIABLES if (value := environ.get(name))), None)
+    return _default_context() if named is None else _context_of(*named)
+
+
+@lru_cache(maxsize=8)  # to read the authorities takes 50 ms, and a run opens several sessions
+def _context_of(variable: str, value: str) -> ssl.SSLContext:
+    path = Path(value).expanduser()
+    try:
+        if path.is_dir():
+            return ssl.create_default_context(capath=str(path))
+        return ssl.create_default_context(cafile=str(path))
+    except (OSError, ssl.SSLError) as error:
+        raise NetworkError(f"{variable} names {path}, which holds no usable certificates") from error
+
+
+@lru_cache(maxsize=1)
+def _default_context() -> ssl.SSLContext:
     paths = ssl.get_default_verify_paths()
     if paths.cafile is None and paths.capath is None:
         # Interpreters that were built for another distribution find no store of their own.
