@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from envsolver.app.explaining import documents, explain
+from envsolver.findings import codes as codes_module
 from envsolver.findings.builds import base_image_cuda, base_image_gcc, lacks_toolkit
 from envsolver.findings.codes import code_of_rule, codes
 from envsolver.findings.judge import judge
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from envsolver.findings.codes import Code
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-ABOUT_LOCKS = {"LCK001", "LCK002", "LCK003", "LCK004", "SEC003", "SEC004"}
+ABOUT_LOCKS = {"LCK001", "LCK002", "LCK003", "LCK004", "LCK005", "SEC003", "SEC004"}
 """Of these the examples are specs beside locks and locks beside indexes: test_cli_check and test_newer have them."""
 ABOUT_NODES = {name for name in codes() if name.startswith("RUN")}
 """Of these the examples are environments on nodes, which the tests of GPU checks have: see test_gpu_judge."""
@@ -51,6 +53,13 @@ def test_codes_are_words_with_a_number() -> None:
         assert code.text
         assert code.remedy
         assert not code.title.endswith(".")
+
+
+def test_no_code_stands_for_two_things() -> None:
+    written = (Path(codes_module.__file__).parent / "codes.toml").read_text(encoding="utf-8")
+    names = [row["code"] for row in tomllib.loads(written)["code"]]
+    assert names == list(codes())
+    assert len(names) == len(set(names))
 
 
 @pytest.mark.parametrize("code", JUDGED, ids=lambda code: code.code)

@@ -212,13 +212,13 @@ def test_an_exception_that_has_ended_is_a_finding(cli: CommandLine) -> None:
     assert cli("lock", "train").status == 0
     done = cli("check", "train")
     assert done.status == 0
-    assert "warning LCK004: the override lib==1.0, which is there for CVE-2024-5480" in done.out
+    assert "warning LCK005: the override lib==1.0, which is there for CVE-2024-5480" in done.out
     assert "was to be looked at again on 2024-01-01: our torch" in " ".join(done.out.split())
     assert "specs/train.yaml:4" in done.out
-    assert "LCK004" in cli("check", "train").out  # what is remembered says so, too
+    assert "LCK005" in cli("check", "train").out  # what is remembered says so, too
     assert "specs/train.yaml:4: the override lib==1.0 was to be looked at again" in cli("status").out
     cli.spec("train", HEAD + overrides % "2999-01-01")
-    assert "LCK004" not in cli("check", "train").out
+    assert "LCK005" not in cli("check", "train").out
 
 
 def test_what_is_remembered_of_an_exception_ends_with_it(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,7 +226,7 @@ def test_what_is_remembered_of_an_exception_ends_with_it(cli: CommandLine, monke
 
     cli.spec("train", f"{HEAD}overrides: [{{requirement: lib==1.0, until: 2999-01-01}}]\n")
     assert cli("lock", "train").status == 0
-    assert "LCK004" not in cli("check", "train").out
+    assert "LCK005" not in cli("check", "train").out
 
     class Later(dt.datetime):
         @classmethod
@@ -235,7 +235,7 @@ def test_what_is_remembered_of_an_exception_ends_with_it(cli: CommandLine, monke
 
     monkeypatch.setattr("envsolver.app.checked.datetime", Later)
     monkeypatch.setattr("envsolver.app.checking.datetime", Later)
-    assert "LCK004" in cli("check", "train").out
+    assert "LCK005" in cli("check", "train").out
 
 
 def test_diff_says_what_an_override_is_there_for(cli: CommandLine, default_index: IndexServer) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Seen", "recall"]
 
-_BUCKET = "findings-2"
+_BUCKET = "findings-3"
 
 
 class Seen:

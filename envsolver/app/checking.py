@@ -272,7 +272,7 @@ def _expired(environment: Environment, spec: Spec, today: str) -> Iterator[Findi
             continue
         there_for = f", which is there for {one.advisory}" if one.advisory is not None else ""
         yield Finding(
-            code="LCK004",
+            code="LCK005",
             severity="warning",
             message=f"the {one.what}{there_for} was to be looked at again on {one.until}"
             + (f": {' '.join(one.reason.split())}" if one.reason else ""),
