@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import ssl
 import time
-from functools import lru_cache
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
