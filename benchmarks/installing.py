@@ -2,6 +2,7 @@
 
 Both install the same wheels, some 160, from caches that have them, into an environment that is not there yet, as whole
 processes, in turns. envsolver's has bytecode; uv's has it with ``--compile-bytecode``. Nothing fails for being slow.
+Beside seconds by the clock, which other work on the machine lengthens, there are those of the processors.
 
 Then a wheel of 900 MB is fetched from a server on loopback, checked, unpacked and linked; the most memory that takes is
 what the kernel says of the process.
@@ -27,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from uv import find_uv_bin
 
-from benchmarks.tools import clean_environment, default_index, interpreter, run_process
+from benchmarks.tools import clean_environment, default_index, interpreter, run_process, script
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +76,7 @@ class Place:
 
     def envsolver(self, *args: str) -> Finished:
         """Run envsolver in the project."""
-        return self._run(shutil.which("envsolver") or "envsolver", *args)
+        return self._run(script("envsolver"), *args)
 
     def uv(self, *args: str) -> Finished:
         """Run uv."""
@@ -97,10 +98,12 @@ def measure_installs(place: Place, rounds: int = ROUNDS) -> dict[str, Any]:
     sync = ("pip", "sync", "-q", "--require-hashes", str(place.project / "locks" / "many.requirements.txt"), "--python")
     # Once unmeasured: the caches have everything then.
     first = json.loads(place.envsolver(*build, "warm", "--json").stdout)
-    seconds: dict[str, list[float]] = {"envsolver build": [], "uv pip sync": [], "uv pip sync --compile-bytecode": []}
+    runs: dict[str, list[Finished]] = {"envsolver build": [], "uv pip sync": [], "uv pip sync --compile-bytecode": []}
     for turn in range(rounds + 1):
-        for way, found in seconds.items():
-            target = place.folder / "environment"
+        for way, found in runs.items():
+            # Nothing is deleted between turns: for a minute ext4 spares the inodes of folders that were, and looks for
+            # others, longer and longer, which would be counted against whoever makes the next ones.
+            target = place.folder / "environments" / f"{turn}-{way.replace(' ', '_')}"
             if way.startswith("uv"):
                 place.uv("venv", "-q", "--python", python, str(target))
                 more = ("--compile-bytecode",) if "bytecode" in way else ()
@@ -108,14 +111,18 @@ def measure_installs(place: Place, rounds: int = ROUNDS) -> dict[str, Any]:
             else:
                 done = place.envsolver(*build, str(target))
             if turn:
-                found.append(done.seconds)
-            shutil.rmtree(target)
+                found.append(done)
     return {
         "packages": len(first["packages"]),
         "files": first["files"],
         "bytes": first["bytes"],
-        "seconds": {way: {"median": statistics.median(found), "each": found} for way, found in seconds.items()},
+        "seconds": {way: _figures([done.seconds for done in found]) for way, found in runs.items()},
+        "cpu_seconds": {way: _figures([done.cpu for done in found]) for way, found in runs.items()},
     }
+
+
+def _figures(each: list[float]) -> dict[str, Any]:
+    return {"median": statistics.median(each), "each": each}
 
 
 def measure_memory(folder: Path) -> dict[str, Any]:
