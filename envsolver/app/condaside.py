@@ -11,6 +11,7 @@ from envsolver.model.target import DEFAULT_GLIBC, DEFAULT_MACOS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from envsolver.lock.model import Lock
     from envsolver.model.candidate import Name
@@ -39,7 +40,14 @@ _ARCHITECTURES = {"linux-64": "x86_64", "osx-64": "x86_64", "win-64": "x86_64", 
 
 
 def conda_needs(
-    spec: Spec, target: Target, session: Session, *, python: str | None, as_of: int | None, keep: frozenset[str]
+    spec: Spec,
+    target: Target,
+    session: Session,
+    project_root: Path,
+    *,
+    python: str | None = None,
+    as_of: int | None = None,
+    keep: frozenset[str] = frozenset(),
 ) -> CondaNeeds | None:
     """Return what the solver has to know about conda; None if the spec asks for nothing of it.
 
@@ -47,6 +55,7 @@ def conda_needs(
         spec: after ``extends``.
         target: of the solve.
         session: has the channels.
+        project_root: against which the spec's paths are resolved.
         python: full version that was settled already.
         as_of: seconds since 1970; later records do not exist.
         keep: file names of records that stay where they can.
@@ -60,7 +69,7 @@ def conda_needs(
         spec=replace(spec.conda, requirements=asked),
         python=conda_requirements(spec)[-1],
         exact=python,
-        records=session.channels_for(spec.conda, target.platform),
+        records=session.channels_for(spec.conda, target.platform, project_root),
         virtual=virtual_packages(spec, target),
         gpu=None if target.platform.startswith("osx-") else spec.gpu,
         as_of=as_of,

@@ -125,14 +125,15 @@ def remember(project: Project, environment: Environment) -> None:
 
 
 def spec_files(project: Project, spec: Spec) -> list[str]:
-    """Return the files that a spec is made of, with frozen indexes and the locks of bases; relative, or absolute."""
-    from envsolver.spec.curated import frozen_path, located, mapping_path
+    """Return the files that a spec is made of, with frozen sources and the locks of bases; relative, or absolute."""
+    from envsolver.spec.curated import frozen_path, frozen_repodata, located, mapping_path
 
     frozen = (frozen_path(index, project.root) for index in spec.indexes if index.frozen)
     specs = [located(shown, project.root) for shown in spec.files]
     locks = _base_locks(project, spec)
     names = mapping_path(spec, project.root)
-    return [project.relative(path) for path in (*specs, *frozen, *locks, *([names] if names else []))]
+    channels = frozen_repodata(spec, project.root).values()
+    return [project.relative(path) for path in (*specs, *frozen, *channels, *locks, *([names] if names else []))]
 
 
 def _base_locks(project: Project, spec: Spec) -> list[Path]:
@@ -154,13 +155,14 @@ def current_digest(project: Project, spec: Spec) -> str:
 
     frozen = {index.alias: index for index in spec.indexes if index.frozen}
     rules = rule_digests(project)
-    if not frozen and (spec.conda is None or spec.conda.mapping is None):
+    channels = spec.conda is not None and any(channel.frozen for channel in spec.conda.channels)
+    if not frozen and not channels and (spec.conda is None or spec.conda.mapping is None):
         return inputs_digest(spec, rule_files=rules)
     import hashlib
 
     from envsolver.spec.curated import frozen_path
 
-    digests = _mapping_digest(project, spec)
+    digests = {**_mapping_digest(project, spec), **(_channel_digests(project, spec) if channels else {})}
     for alias, index in frozen.items():
         path = frozen_path(index, project.root)
         try:
@@ -172,6 +174,30 @@ def current_digest(project: Project, spec: Spec) -> str:
                 hint=f"`envsolver index freeze {alias}` records the index",
             ) from error
     return inputs_digest(spec, digests, rules)
+
+
+def _channel_digests(project: Project, spec: Spec) -> dict[str, str]:
+    """Return the sha256 of the repodata that stands in place of frozen channels.
+
+    Raises:
+        FileError: it cannot be read.
+    """
+    import hashlib
+
+    from envsolver.spec.curated import frozen_repodata
+    from envsolver.spec.digest import CHANNEL
+
+    found = {}
+    for (channel, subdir), path in frozen_repodata(spec, project.root).items():
+        try:
+            found[f"{CHANNEL}{channel.url}/{subdir}"] = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise FileError(
+                f"{channel.origin}: channel {channel.name}: {project.relative(path)} cannot be read:"
+                f" {system_reason(error)}",
+                hint=f"`envsolver channel freeze {channel.name}` records the channel",
+            ) from error
+    return found
 
 
 def _mapping_digest(project: Project, spec: Spec) -> dict[str, str]:

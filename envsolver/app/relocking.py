@@ -187,7 +187,7 @@ async def _make(job: LockJob, spec: Spec, upgrades: Upgrades, session: Session, 
         await trials(requiring(spec, missing))
         raise vanished(missing)
     if start is not None:
-        start = await start.explained(solved.lock, spec, session)
+        start = await start.explained(solved.lock, spec, session, project.root)
     # What was built, and comes out the same, keeps what was recorded of it.
     solved = replace(solved, lock=keep_proofs(old, solved.lock))
     return Made(job=job, spec=spec, old=old, solved=solved, start=start)

@@ -184,6 +184,7 @@ async def resolve_environment(
             spec,
             fork.target,
             session,
+            project_root,
             python=python,
             as_of=_as_of(spec),
             keep=frozenset().union(

@@ -40,13 +40,13 @@ class StartingPoint:
     lock: Lock
     why: Mapping[Name, str] = field(default_factory=dict)
 
-    async def explained(self, new: Lock, spec: Spec, session: Session) -> StartingPoint:
+    async def explained(self, new: Lock, spec: Spec, session: Session, project_root: Path) -> StartingPoint:
         """Return it with what the channels say of the packages of conda that did not stay.
 
         Raises:
             NetworkError: a channel did not answer.
         """
-        return replace(self, why=await _why_records_moved(self.lock, new, spec, session))
+        return replace(self, why=await _why_records_moved(self.lock, new, spec, session, project_root))
 
     def diff(self, new: Lock) -> LockDiff:
         """Return what moved, and why, as far as both locks and the channels tell."""
@@ -117,7 +117,9 @@ def _as_it_was(start: Lock, new: Lock) -> Lock:
     return replace(new, python=python, targets=targets, packages=tuple(packages), trees=())
 
 
-async def _why_records_moved(start: Lock, new: Lock, spec: Spec, session: Session) -> Mapping[Name, str]:
+async def _why_records_moved(
+    start: Lock, new: Lock, spec: Spec, session: Session, project_root: Path
+) -> Mapping[Name, str]:
     """Return package of conda → why its build did not stay, for those that no channel has as they were."""
     if spec.conda is None:
         return {}
@@ -131,7 +133,7 @@ async def _why_records_moved(start: Lock, new: Lock, spec: Spec, session: Sessio
         }
         if not moved:
             continue
-        channels = session.channels_for(spec.conda, target.platform)
+        channels = session.channels_for(spec.conda, target.platform, project_root)
         answers = await channels.load([name.removeprefix(CONDA_PREFIX) for name in moved])
         there = {record.file_name for records in answers for record in records}
         why |= {name: f"no channel has {file} any more" for name, file in moved.items() if file not in there}

@@ -47,6 +47,7 @@ COMMANDS: dict[str, Entry] = {
     "ci": Entry("Use", "ci", "ci", "Write a CI pipeline that checks, builds and tries locks."),
     "schema": Entry("Use", "schema", "schema", "Write the JSON Schema of a spec file."),
     "index": Entry("Care", "index", "index", "Look after the indexes that specs name."),
+    "channel": Entry("Care", "channel", "channel", "Look after the channels of conda that specs name."),
     "cache": Entry("Care", "cache", "cache", "Look after the cache of pages, metadata and files."),
     "completion": Entry("Care", "completion", "completion", "Print the completion script of a shell."),
 }

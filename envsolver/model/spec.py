@@ -92,11 +92,13 @@ class ChannelSpec:
     Attributes:
         name: as written: a name (``conda-forge``), or a URL.
         url: the canonical URL, without a slash at its end and without credentials.
+        frozen: path of a folder with recorded repodata, relative to the spec's folder, that serves in its place.
     """
 
     name: str
     url: str
     origin: Origin
+    frozen: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

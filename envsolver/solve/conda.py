@@ -398,7 +398,10 @@ async def open_conda(world: CondaWorld) -> None:
         package = package_of(text)
         if package not in missing:
             continue
-        channels = ", ".join(channel.name for channel in world.needs.spec.channels)
+        channels = ", ".join(
+            channel.name + (f" as recorded in {channel.frozen}" if channel.frozen else "")
+            for channel in world.needs.spec.channels
+        )
         if package == "python":
             raise NoSolutionError(
                 f"{world.needs.python.origin}: no channel has {world.python}", hint=f"channels: {channels}"

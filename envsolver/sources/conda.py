@@ -67,16 +67,35 @@ def channel_alias(channel: ChannelSpec) -> str:
 
 
 class CondaChannels:
-    """The channels of one environment on one platform."""
+    """The channels of one environment on one platform.
+
+    Args:
+        channels: in the order of their priority.
+        platform: whose subdir they are read for, beside ``noarch``.
+        gateway: reads them.
+        mirrors: name or URL of a channel → URL that is read in its place.
+        frozen: URL of a channel → that of the folder with what was recorded of it, which goes before any mirror.
+    """
 
     def __init__(
-        self, channels: Sequence[ChannelSpec], platform: str, *, gateway: Gateway, mirrors: Mapping[str, str]
+        self,
+        channels: Sequence[ChannelSpec],
+        platform: str,
+        *,
+        gateway: Gateway,
+        mirrors: Mapping[str, str],
+        frozen: Mapping[str, str] | None = None,
     ) -> None:
+        self._frozen = frozen or {}
         self._channels = tuple(channels)
         self._gateway = gateway
         self.subdirs: tuple[SubdirLiteral, ...] = (cast("SubdirLiteral", platform), "noarch")
         self._read_from = {
-            channel.url: mirrors.get(channel.name) or mirrors.get(channel.url) or channel.url for channel in channels
+            channel.url: self._frozen.get(channel.url)
+            or mirrors.get(channel.name)
+            or mirrors.get(channel.url)
+            or channel.url
+            for channel in channels
         }
 
     def _opened(self) -> list[Channel]:
@@ -144,6 +163,8 @@ class CondaChannels:
         """Return what to do about a channel that does not answer: the one that the error speaks of, else the first."""
         channel = next((one for one in self._channels if self._read_from[one.url] in said), self._channels[0])
         place = self._read_from[channel.url]
+        if channel.url in self._frozen:
+            return f"`envsolver channel freeze {channel.name}` records {channel.name} anew"
         if place != channel.url:
             return f"{MIRRORS} has {channel.name} read from {redact(place)}: see that this is right and answers"
         name = channel.name.rstrip("/").rpartition("/")[2]

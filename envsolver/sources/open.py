@@ -21,7 +21,7 @@ from envsolver.sources.indexes import BoundIndex, IndexSet, SharedMetadata, abse
 from envsolver.sources.metadata import MetadataReader, SdistBuilder
 from envsolver.sources.pagestore import IndexAddress, PageStore
 from envsolver.sources.tasks import SharedTasks
-from envsolver.spec.curated import frozen_path, root_of
+from envsolver.spec.curated import REPODATA, frozen_path, root_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from envsolver.model.candidate import Name, Page
     from envsolver.model.ports import Progress
-    from envsolver.model.spec import CondaSpec, IndexSpec, Spec
+    from envsolver.model.spec import ChannelSpec, CondaSpec, IndexSpec, Spec
     from envsolver.sources.conda import CondaChannels
     from envsolver.sources.condanames import Names
     from envsolver.sources.config import IndexLocation
@@ -151,11 +151,17 @@ class Session:
             known_names=self._packages or (lambda: [_name_in(asked.text) for asked in spec.requirements]),
         )
 
-    def channels_for(self, spec: CondaSpec, platform: str) -> CondaChannels:
+    def channels_for(self, spec: CondaSpec, platform: str, project_root: Path) -> CondaChannels:
         """Return the channels of an environment on a platform.
+
+        Args:
+            spec: what the environment has of conda.
+            platform: one of the spec's.
+            project_root: against which the paths of frozen channels are resolved.
 
         Raises:
             UsageError: what the user says about mirrors makes no sense.
+            FileError: a frozen channel is not there, or lies outside the project.
         """
         from envsolver.sources.conda import CondaChannels, open_gateway, read_mirrors
 
@@ -164,7 +170,10 @@ class Session:
             cache = root / "conda" if root is not None else None
             self._gateway = open_gateway(cache, offline=self._offline, refresh=self._refresh)
         mirrors = read_mirrors(self._environ)
-        return CondaChannels(spec.channels, platform, gateway=self._gateway, mirrors=mirrors)
+        frozen = {
+            channel.url: _frozen_channel(channel, platform, project_root) for channel in spec.channels if channel.frozen
+        }
+        return CondaChannels(spec.channels, platform, gateway=self._gateway, mirrors=mirrors, frozen=frozen)
 
     async def conda_names(self, spec: Spec, project_root: Path) -> Mapping[str, str]:
         """Return package of conda → project as a spec has it: its own names, then those of the mapping that it names.
@@ -269,6 +278,26 @@ def load_frozen(path: Path, project_root: Path, named_by: str) -> FrozenIndex:
     except (OSError, UnicodeDecodeError) as error:
         raise FileError(f"{named_by}: the frozen index {shown} cannot be read: {error}") from error
     return loads(text, shown)
+
+
+def _frozen_channel(channel: ChannelSpec, platform: str, project_root: Path) -> str:
+    """Return the URL of the folder that serves in place of a channel.
+
+    Raises:
+        FileError: it is not there, or lies outside the project.
+    """
+    root = root_of(channel.origin.path, project_root).resolve()
+    folder = frozen_path(channel, project_root).resolve()
+    if not folder.is_relative_to(root):
+        raise FileError(f"{channel.origin}: the frozen channel {channel.frozen} lies outside the project {root}")
+    for subdir in (platform, "noarch"):
+        path = folder / subdir / REPODATA
+        if not path.is_file():
+            raise FileError(
+                f"{channel.origin}: channel {channel.name}: there is no {path.relative_to(root).as_posix()}",
+                hint=f"`envsolver channel freeze {channel.name}` records the channel",
+            )
+    return folder.as_uri()
 
 
 def _absolute(url: str, project_root: Path) -> str:

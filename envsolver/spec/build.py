@@ -241,9 +241,24 @@ def _exclusive(part: Part, problems: list[Problem]) -> Iterator[tuple[str, ...]]
 # Packages of conda
 
 
+def _channels(part: Part, problems: list[Problem]) -> Iterator[ChannelSpec]:
+    """Yield the channels, each where it is named first; a record of it may be named later."""
+    found: dict[str, ChannelSpec] = {}
+    for item in _items(part, fields.CHANNELS):
+        name, frozen = _text(item, subfields.CHANNEL) or "", _text(item, subfields.FROZEN_CHANNEL)
+        channel = ChannelSpec(name=name, url=channel_url(name), origin=item.origin, frozen=frozen)
+        before = found.setdefault(name, channel)
+        if frozen and before.frozen and frozen != before.frozen:
+            message = f"channel {name!r} is recorded in {frozen} here and in {before.frozen} at {before.origin}"
+            problems.append(Problem(message, item.origin, "name one record of it"))
+        elif frozen:
+            found[name] = channel
+    yield from found.values()
+
+
 def _conda(part: Part, problems: list[Problem]) -> CondaSpec | None:
     requirements = tuple(_requirement(item) for item in _items(part, fields.CONDA))
-    channels = _items(part, fields.CHANNELS)
+    channels = tuple(_channels(part, problems))
     if not requirements:
         return None
     if not channels and fields.CHANNELS.key not in part.given:
@@ -256,7 +271,7 @@ def _conda(part: Part, problems: list[Problem]) -> CondaSpec | None:
         )
     prefer, names, mapping = part.get(fields.PREFER), part.get(fields.CONDA_NAMES), part.get(fields.CONDA_MAPPING)
     preferred = prefer.value if prefer else {}
-    known = {item.value for item in channels}
+    known = {channel.name for channel in channels}
     platforms = _values(part.get(fields.PLATFORMS))
     for requirement in requirements:
         problems += [
@@ -275,10 +290,7 @@ def _conda(part: Part, problems: list[Problem]) -> CondaSpec | None:
             problems.append(Problem(f"{channel!r} is none of the channels", requirement.origin, hint))
     return CondaSpec(
         requirements=requirements,
-        channels=tuple(
-            ChannelSpec(name=item.value, url=channel_url(item.value), origin=item.origin)
-            for item in {item.value: item for item in channels}.values()
-        ),
+        channels=channels,
         strict=_text(part, fields.CHANNEL_PRIORITY) != "flexible",
         prefer={name: cast("Literal['conda', 'pip']", who.value) for name, who in preferred.items()},
         names={

@@ -12,12 +12,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from envsolver.model.spec import IndexSpec, Spec
+    from envsolver.model.spec import ChannelSpec, IndexSpec, Spec
 
-__all__ = ["PREFIX", "curated_root", "frozen_path", "located", "mapping_path", "root_of", "shown_in"]
+__all__ = [
+    "PREFIX",
+    "REPODATA",
+    "curated_root",
+    "frozen_path",
+    "frozen_repodata",
+    "located",
+    "mapping_path",
+    "root_of",
+    "shown_in",
+]
 
 PREFIX = "envsolver:"
 """Stands before the path of a file of the catalogue."""
+
+REPODATA = "repodata.json"
+"""The file of a subdir of a channel that says what it has."""
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -68,9 +81,21 @@ def located(shown: str, project: Path) -> Path:
     return root_of(shown, project) / shown.removeprefix(PREFIX)
 
 
-def frozen_path(index: IndexSpec, project: Path) -> Path:
-    """Return the file that serves in place of a frozen index: relative to the spec that names it."""
-    return located(index.origin.path, project).parent / str(index.frozen)
+def frozen_path(source: IndexSpec | ChannelSpec, project: Path) -> Path:
+    """Return what serves in place of a frozen index (a file) or channel (a folder): relative to the spec's folder."""
+    return located(source.origin.path, project).parent / str(source.frozen)
+
+
+def frozen_repodata(spec: Spec, project: Path) -> dict[tuple[ChannelSpec, str], Path]:
+    """Return the files of the frozen channels of a spec: channel and subdir → file."""
+    if spec.conda is None:
+        return {}
+    return {
+        (channel, subdir): frozen_path(channel, project) / subdir / REPODATA
+        for channel in spec.conda.channels
+        if channel.frozen
+        for subdir in (*spec.platforms, "noarch")
+    }
 
 
 def mapping_path(spec: Spec, project: Path) -> Path | None:

@@ -9,13 +9,16 @@ if TYPE_CHECKING:
 
     from envsolver.model.spec import ImpliedBoundsSpec, IndexSpec, Spec, SpecRequirement, SystemSpec
 
-__all__ = ["DIGEST_VERSION", "MAPPING", "inputs_digest"]
+__all__ = ["CHANNEL", "DIGEST_VERSION", "MAPPING", "inputs_digest"]
 
 DIGEST_VERSION = 1
 """Changes with the meaning of the digest, so that no two meanings can be taken for each other."""
 
 MAPPING = "conda-mapping:"
 """What stands for the mapping of names among the digests of files; no index can be called so."""
+
+CHANNEL = "conda-channel:"
+"""Before the URL of a frozen channel and its subdir among the digests of files; no index can be called so."""
 
 
 def inputs_digest(
@@ -32,8 +35,9 @@ def inputs_digest(
 
     Args:
         spec: the spec, with its bases applied.
-        frozen: index alias → sha256 of the frozen file that serves in its place; :data:`MAPPING` → that of the mapping
-            of names, where it is a file.
+        frozen: index alias → sha256 of the frozen file that serves in its place; :data:`CHANNEL`, and the URL and
+            subdir of a frozen channel → that of the record; :data:`MAPPING` → that of the mapping of names, where it is
+            a file.
         rule_files: path → sha256 of the project's own rule files.
     """
     import hashlib
@@ -84,6 +88,7 @@ def _conda(spec: Spec, digests: Mapping[str, str]) -> dict[str, Any]:
         "strict": spec.conda.strict,
         **_written("prefer", spec.conda.prefer),
         **_written("names", spec.conda.names),
+        **_written("frozen", {key: sha256 for key, sha256 in digests.items() if key.startswith(CHANNEL)}),
         **_written("mapping", [spec.conda.mapping, digests.get(MAPPING)] if spec.conda.mapping else None),
     }
 

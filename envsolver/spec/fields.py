@@ -136,9 +136,17 @@ CONDA: Field[Located[tuple[Part, ...]]] = Field(
     also=("conda-dependencies",),
     example='[pytorch=1.12.1, "cudatoolkit=11.6"]',
 )
-CHANNELS: Field[Located[tuple[Located[str], ...]]] = Field(
+CHANNELS: Field[Located[tuple[Part, ...]]] = Field(
     "channels",
-    ListOf(words.line("the name or URL of a channel", check=conda.channel), "a list of channels", at_least=1),
+    ListOf(
+        Record(
+            (subfields.CHANNEL, subfields.FROZEN_CHANNEL),
+            "the name or URL of a channel or a mapping",
+            shorthand=subfields.CHANNEL,
+        ),
+        "a list of channels",
+        at_least=1,
+    ),
     "Channels of conda by name or URL, in the order of their priority.",
     merge=Merge.ADD,
     also=("channel",),

@@ -70,6 +70,22 @@ CONDA_PLATFORMS: Field[Located[tuple[Located[str], ...]]] = Field(
 )
 CONDA_REQUIREMENTS = requirements(CONDA_REQUIREMENT, "a list of match specs", CONDA_PLATFORMS)
 
+CHANNEL: Field[Located[str]] = Field(
+    "name",
+    words.line("the name or URL of a channel", check=conda.channel),
+    "Its name, or its URL.",
+    required=True,
+    also=("channel", "url"),
+    example="conda-forge",
+)
+FROZEN_CHANNEL: Field[Located[str]] = Field(
+    "frozen",
+    words.line("a path such as channels/conda-forge", check=checks.relative_path),
+    "A folder, relative to that of the specs, with repodata that serves in place of the network (`envsolver channel"
+    " freeze`).",
+    example="channels/conda-forge",
+)
+
 REQUIREMENTS = requirements(REQUIREMENT, "a list of requirements")
 PROJECTS = ListOf(
     words.line(

@@ -143,7 +143,8 @@ def _summary_lines(ui: Ui, found: Summary) -> Iterator[str]:
     yield from field("lock", _lock_text(found))
     if spec.conda is not None:
         order = "strict" if spec.conda.strict else "flexible"
-        yield from field("channels", f"{', '.join(channel.name for channel in spec.conda.channels)} ({order} priority)")
+        names = (one.name + (f" (recorded in {one.frozen})" if one.frozen else "") for one in spec.conda.channels)
+        yield from field("channels", f"{', '.join(names)} ({order} priority)")
     for index in spec.indexes:
         yield from field("index", "\n".join(_index_lines(index)))
     yield from _sections(ui, spec)
