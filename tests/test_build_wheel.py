@@ -123,6 +123,28 @@ def test_locked_and_built(project: CommandLine, default_index: IndexServer) -> N
     assert text.startswith(dumps(lock))
 
 
+def test_verify_before_a_wheel_is_recorded(project: CommandLine, default_index: IndexServer) -> None:
+    source(default_index, "plain", PLAIN)
+    locked(project, "plain")
+    assert project("build", "demo", "--prefix", "env", *PYTHON).status == 0
+    assert not any(build.is_built for build in load_lock(project.lock_file("demo")).builds)
+    done = project("verify", "demo", "--prefix", "env")
+    assert done.status == 0, done.said
+    assert "the lock records no wheel of plain 1.0 yet" in done.said
+    path = project.root / "env" / "lib" / f"python{MINOR}" / "site-packages" / "plain.py"
+    path.unlink()
+    path.write_text("MADE_BY = 'somebody else'\n")
+    done = project("verify", "demo", "--prefix", "env")
+    assert done.status == 1
+    assert "plain: 1 file changed: " in done.out
+    # Once it is recorded, that one counts, and no note is needed.
+    assert project("wheel", "demo", *PYTHON).status == 0
+    path.unlink()
+    assert project("build", "demo", "--prefix", "env", *PYTHON).status == 0
+    done = project("verify", "demo", "--prefix", "env")
+    assert (done.status, "records no wheel" in done.said) == (0, False)
+
+
 def test_requirements_stay_as_they_were_locked(project: CommandLine, default_index: IndexServer) -> None:
     source(default_index, "plain", PLAIN)
     locked(project, "plain")

@@ -16,8 +16,9 @@ from envsolver.build.manifest import read_manifest, tree_digest
 from envsolver.build.places import read_places
 from envsolver.build.shelves import look
 from envsolver.build.store import Store
-from envsolver.lock.builds import installed
+from envsolver.lock.builds import BUILT, installed
 from envsolver.lock.condapins import conda_pins, file_key
+from envsolver.lock.model import LockedFile, Pin
 from envsolver.lock.trees import recorded_tree
 from envsolver.model.errors import FileError, UsageError
 from envsolver.sources.cache import default_cache_root
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from envsolver.app.project import Environment, Project
     from envsolver.build.compare import Difference
     from envsolver.build.manifest import Entry, Manifest
-    from envsolver.lock.model import Lock, LockedTarget, Pin
+    from envsolver.lock.model import Lock, LockedTarget
     from envsolver.model.ports import Progress
 
 __all__ = ["Moved", "Verified", "verify"]
@@ -110,10 +111,11 @@ def verify(
     wanted_groups = built.groups if groups is None else tuple(sorted(set(groups)))
     target = chosen_target(lock, None, wanted_groups)
     pins = installed(lock, lock.select(target.platform, wanted_groups), target.platform)
-    pins += conda_pins(lock, target.name)
+    pins, unrecorded = _as_built(pins + conda_pins(lock, target.name), built)
     moved = _moved(built, pins)
     # Of an environment that another lock was built into, what can be said is what has changed since.
     expected, notes, originals = (built, (), {}) if moved else _expected(lock, target, pins, built)
+    notes += unrecorded
     home, moved_away = _home(prefix)
     notes += moved_away
     progress.stage("reading files")
@@ -134,6 +136,30 @@ def verify(
         differences=compare(prefix, found, expected, originals),
         notes=notes,
     )
+
+
+def _as_built(pins: Sequence[Pin], built: Manifest) -> tuple[tuple[Pin, ...], tuple[str, ...]]:
+    """Return pins in which wheels take the place of source archives of which the lock does not record a wheel; notes.
+
+    Nobody but the environment knows what came of these.
+    """
+    there = {part.name: part for part in built.parts}
+    found, names = [], []
+    for pin in pins:
+        part = there.get(str(pin.package.name))
+        if pin.file.kind == "sdist" and part is not None and part.version == pin.package.version:
+            names.append(f"{part.name} {part.version}")
+            wheel = LockedFile(index=BUILT, filename=f"{part.name}.whl", sha256=part.sha256)
+            found.append(Pin(package=pin.package, file=wheel, extras=pin.extras))
+        else:
+            found.append(pin)
+    if not names:
+        return tuple(found), ()
+    note = (
+        f"the lock records no wheel of {', '.join(names)} yet; what this environment has is taken for right "
+        f"(`envsolver wheel {built.environment}` records it)"
+    )
+    return tuple(found), (note,)
 
 
 def _home(prefix: Path) -> tuple[Path, tuple[str, ...]]:
