@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jsonschema
 import pytest
 
 from tests.support.cli import CommandLine, publish
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "tests" / "data" / "osv"
+SARIF = json.loads((ROOT / "tests" / "data" / "sarif" / "sarif-schema-2.1.0.json").read_text(encoding="utf-8"))
+HIGH = {"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N"}
 SPEC = """\
 python: "3.11"
 platforms: [linux-64]
@@ -105,6 +108,88 @@ def test_packages_of_conda_are_their_projects_and_libraries_are_not_covered(real
     assert "pytorch" not in uncovered
     said = real("audit", "acpt-1.12-py39-conda", "--advisories", str(DATA), "--no-fixes").said
     assert "acpt-1.12-py39-conda: not covered by advisories: " in said
+
+
+def test_build_environments_are_told_apart_and_fail_nothing(real: CommandLine) -> None:
+    place = advisories(
+        real, flaw("wheel", "999", severity=[HIGH]), flaw("wheel", None, "TEST-2"), flaw("absent", None, "T")
+    )
+    done = real("audit", "acpt-1.12-py39", "--advisories", place)
+    assert done.status == 0
+    assert "nothing found" in done.out
+    text = " ".join(done.out.split())
+    assert "in build environments only, which fails nothing: wheel" in text
+    assert re.search(r"wheel \S+ builds deepspeed 0.7.3, [^()]+ high TEST-1: Bad \(fixed in 999\) unrated TEST-2", text)
+    entry = real("audit", "acpt-1.12-py39", "--advisories", place, "--json").json["environments"][0]
+    assert entry["vulnerabilities"] == []
+    assert {(one["id"], one["level"]) for one in entry["build_vulnerabilities"]} == {
+        ("TEST-1", "high"),
+        ("TEST-2", None),
+    }
+    assert all(one["builds"] for one in entry["build_vulnerabilities"])
+    assert entry["builders"] >= 2
+    assert (
+        "In build environments only:"
+        in real("audit", "acpt-1.12-py39", "--advisories", place, "--format", "markdown").out
+    )
+
+
+def test_what_is_installed_is_no_package_of_a_build_environment(real: CommandLine) -> None:
+    place = advisories(real, flaw("setuptools", None), flaw("torch", None, "TEST-2"))
+    entry = real("audit", "acpt-1.12-py39", "--advisories", place, "--no-fixes", "--json").json["environments"][0]
+    assert {one["package"] for one in entry["vulnerabilities"]} == {"setuptools", "torch"}
+    assert entry["build_vulnerabilities"] == []
+
+
+def test_code_scanning_has_each_flaw_at_its_block(real: CommandLine) -> None:
+    place = advisories(
+        real,
+        flaw("pillow", "10", severity=[HIGH]),
+        flaw("torch", None, "TEST-2"),
+        flaw("wheel", None, "TEST-3"),
+    )
+    done = real("audit", "acpt-1.12-py39", "--advisories", place, "--no-fixes", "--format", "sarif")
+    assert done.status == 1
+    log = json.loads(done.out)
+    jsonschema.Draft7Validator(SARIF).validate(log)
+    lines = (real.root / "locks" / "acpt-1.12-py39.lock.toml").read_text(encoding="utf-8").splitlines()
+    found = {}
+    for result in log["runs"][0]["results"]:
+        physical = result["locations"][0]["physicalLocation"]
+        assert physical["artifactLocation"]["uri"] == "locks/acpt-1.12-py39.lock.toml"
+        (package,) = result["properties"]["packages"]
+        line = physical["region"]["startLine"]
+        block, named, numbered = lines[line - 1 : line + 2]
+        assert (named.split('"')[1], numbered.split('"')[1]) == tuple(package.split())
+        found[package.split()[0]] = (result["ruleId"], result["level"], block)
+    assert found == {
+        "pillow": ("SEC005", "error", "[[package]]"),
+        "torch": ("SEC005", "warning", "[[package]]"),
+        "wheel": ("SEC006", "note", "[[build.file]]"),
+    }
+    said = real("audit", "acpt-1.12-py39", "--advisories", place, "--no-fixes", "--format", "github").out.splitlines()
+    assert [line.partition(" ")[0] for line in said] == ["::error", "::warning", "::notice"]
+    assert "(high, TEST-1; fixed in 10): Bad" in said[0]
+
+
+def test_a_fix_and_what_is_accepted_reach_code_scanning(cli: CommandLine) -> None:
+    locked(cli, lib="1.0")
+    place = advisories(cli, flaw("lib", "1.1"), flaw("app", None, "TEST-2"))
+    cli.spec("a", SPEC + "audit:\n  ignore:\n    TEST-2: {reason: not reachable}\n")
+    log = json.loads(cli("audit", "a", "--advisories", place, "--format", "sarif").out)
+    jsonschema.Draft7Validator(SARIF).validate(log)
+    results = {one["properties"]["packages"][0]: one for one in log["runs"][0]["results"]}
+    assert "Fix (solved): envsolver lock a --upgrade-package lib==1.1" in results["lib 1.0"]["message"]["text"]
+    (suppressed,) = [one for name, one in results.items() if name.startswith("app")]
+    assert suppressed["suppressions"][0]["justification"] == "not reachable"
+
+
+def test_what_could_not_be_audited_is_a_result(cli: CommandLine) -> None:
+    done = cli("audit", "a", "--advisories", advisories(cli, flaw("lib", None)), "--format", "sarif")
+    assert done.status == 4
+    (result,) = json.loads(done.out)["runs"][0]["results"]
+    assert result["ruleId"] == "LCK004"
+    assert "a has no lock" in result["message"]["text"]
 
 
 def test_nothing_is_found(cli: CommandLine) -> None:

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from envsolver.findings.codes import Code
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-ABOUT_LOCKS = {"LCK001", "LCK002", "LCK003", "LCK004", "LCK005", "SEC003", "SEC004"}
-"""Of these the examples are specs beside locks and locks beside indexes: test_cli_check and test_newer have them."""
+ABOUT_LOCKS = {"LCK001", "LCK002", "LCK003", "LCK004", "LCK005", "SEC003", "SEC004", "SEC005", "SEC006"}
+"""Of these the examples are locks beside specs, indexes, advisories: test_cli_check, test_newer, test_cli_audit."""
 ABOUT_NODES = {name for name in codes() if name.startswith("RUN")}
 """Of these the examples are environments on nodes, which the tests of GPU checks have: see test_gpu_judge."""
 JUDGED = [code for code in codes().values() if code.code not in ABOUT_LOCKS | ABOUT_NODES]
@@ -85,7 +85,7 @@ def test_codes_about_locks_have_their_examples_elsewhere() -> None:
         assert codes()[name].near.text
         assert any(
             name in (tests / f"{module}.py").read_text("utf-8")
-            for module in ("test_cli_check", "test_newer", "test_bases", "test_status")
+            for module in ("test_cli_check", "test_newer", "test_bases", "test_status", "test_cli_audit")
         )
 
 

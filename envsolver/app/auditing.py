@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from envsolver.app.lockfile import read_lock
+from envsolver.app.lockfile import read_lock, read_lock_text
 from envsolver.catalog.audit import inventory, vulnerabilities
 from envsolver.model.advisory import SERVICE
 from envsolver.model.errors import EnvsolverError, UsageError
 from envsolver.model.wording import markdown_cell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from envsolver.app.patching import Patch, Patches
     from envsolver.app.project import Environment, Project
     from envsolver.catalog.audit import Inventory, Uncovered, Vulnerability
     from envsolver.model.advisory import Advisory, AdvisorySource
     from envsolver.model.candidate import Name
+    from envsolver.model.origin import Origin
     from envsolver.model.ports import Progress
     from envsolver.model.spec import Spec
     from envsolver.sources.open import Session
@@ -53,22 +54,30 @@ class AuditOutcome:
     Attributes:
         name: of the environment.
         found: flaws, the worst first and those that the spec accepts last.
-        packages: number of those that advisories could be about.
+        builds: flaws of what source archives are built with and nothing installs, in the same order.
+        packages: number of those installed that advisories could be about.
+        builders: number of those of build environments likewise.
         uncovered: packages that no advisory can be matched with.
         expired: acceptances of the spec whose day has come: id, day, place.
         unused: ids that the spec accepts and that concern nothing any more, with their places.
         patches: upgrades, each solved; None unless they were looked for.
         error: why nothing could be said, or None.
+        spec: path of its spec in the project.
+        places: (name, version) of a package → where it stands in the lock.
     """
 
     name: str
     found: tuple[Vulnerability, ...] = ()
+    builds: tuple[Vulnerability, ...] = ()
     packages: int = 0
+    builders: int = 0
     uncovered: tuple[Uncovered, ...] = ()
     expired: tuple[tuple[str, str, str], ...] = ()
     unused: tuple[tuple[str, str], ...] = ()
     patches: Patches | None = None
     error: EnvsolverError | None = None
+    spec: str = ""
+    places: Mapping[tuple[str, str], Origin] = field(default_factory=dict, repr=False)
 
     @property
     def open(self) -> tuple[Vulnerability, ...]:
@@ -110,7 +119,8 @@ async def _audit(
             spec = project.spec(environment)
             lock = read_lock(project, environment)
         except EnvsolverError as error:
-            failed[environment.name] = AuditOutcome(name=environment.name, error=error)
+            shown = project.relative(environment.path)
+            failed[environment.name] = AuditOutcome(name=environment.name, error=error, spec=shown)
             continue
         read[environment.name] = spec, inventory(lock, spec.conda.names if spec.conda else {})
     async with open_session(SourceSettings(offline=options.offline, known=shipped_replacement), progress) as session:
@@ -123,7 +133,7 @@ async def _audit(
             if environment.name not in read:
                 continue
             spec, packages = read[environment.name]
-            outcome = _outcome(spec, packages, known.found, day)
+            outcome = _placed(project, environment, _outcome(spec, packages, known.found, day))
             if options.fixes and outcome.open:
                 outcome = await _patched(project, environment, spec, outcome, source, session, progress, day)
             outcomes[environment.name] = outcome
@@ -152,11 +162,14 @@ def _together(inventories: Iterable[Inventory]) -> Mapping[Name, set[str]]:
 def _outcome(spec: Spec, packages: Inventory, advisories: Sequence[Advisory], day: str) -> AuditOutcome:
     valid = _accepted(spec, day)
     found = vulnerabilities(packages.components, advisories, valid)
-    named = {name for one in found for name in one.names}
+    builds = vulnerabilities(packages.builders, advisories, valid)
+    named = {name for one in (*found, *builds) for name in one.names}
     return AuditOutcome(
         name=spec.name,
         found=found,
+        builds=builds,
         packages=len(packages.components),
+        builders=len(packages.builders),
         uncovered=packages.uncovered,
         expired=tuple(
             (one.id, one.until or "", str(one.origin))
@@ -164,6 +177,19 @@ def _outcome(spec: Spec, packages: Inventory, advisories: Sequence[Advisory], da
             if one.id not in valid and one.id in named
         ),
         unused=tuple((one.id, str(one.origin)) for one in spec.accepted_advisories if one.id not in named),
+    )
+
+
+def _placed(project: Project, environment: Environment, outcome: AuditOutcome) -> AuditOutcome:
+    from envsolver.lock.places import block_lines
+    from envsolver.model.origin import Origin
+
+    path = project.relative(project.lock_path(environment.name))
+    lines = block_lines(read_lock_text(project, environment) or "")
+    return replace(
+        outcome,
+        spec=project.relative(environment.path),
+        places={key: Origin(path, line) for key, line in lines.items()},
     )
 
 
@@ -202,6 +228,7 @@ def _vulnerability_data(one: Vulnerability) -> dict[str, Any]:
         "project": one.component.project,
         "version": one.component.version,
         "targets": list(one.component.targets),
+        "builds": list(one.component.builds),
         "level": one.level,
         "summary": one.summary,
         "published": one.published,
@@ -218,6 +245,8 @@ def outcome_data(outcome: AuditOutcome) -> dict[str, Any]:
         "name": outcome.name,
         "packages": outcome.packages,
         "vulnerabilities": [_vulnerability_data(one) for one in outcome.found],
+        "builders": outcome.builders,
+        "build_vulnerabilities": [_vulnerability_data(one) for one in outcome.builds],
         "uncovered": [{"package": one.name, "version": one.version, "reason": one.reason} for one in outcome.uncovered],
         "expired": [{"id": number, "until": day, "place": place} for number, day, place in outcome.expired],
         "unused": [{"id": number, "place": place} for number, place in outcome.unused],
@@ -251,19 +280,26 @@ def outcome_markdown(outcome: AuditOutcome) -> str:
     if not outcome.found:
         lines.append(f"Nothing is known of the {outcome.packages} packages that advisories cover.")
     else:
-        lines += ["| package | advisory | level | flaw | fixed in |", "| --- | --- | --- | --- | --- |"]
-        for one in outcome.found:
-            link = f"[{markdown_cell(one.id)}]({one.url})"
-            level = f"accepted: {one.accepted}" if one.accepted is not None else one.level or "unrated"
-            package = f"{one.component.name} {one.component.version}"
-            fixed = ", ".join(one.fixed) or "none is known"
-            cells = [markdown_cell(package), link, *map(markdown_cell, (level, one.summary, fixed))]
-            lines.append(f"| {' | '.join(cells)} |")
+        lines += _markdown_table(outcome.found)
     if outcome.patches is not None:
         lines += ["", *(f"- {_patch_markdown(patch)}" for patch in outcome.patches.each)]
+    if outcome.builds:
+        lines += ["", "In build environments only:", "", *_markdown_table(outcome.builds)]
     if outcome.uncovered:
         lines += ["", f"Not covered: {markdown_cell(', '.join(one.name for one in outcome.uncovered))}."]
     return "\n".join(lines) + "\n"
+
+
+def _markdown_table(found: Iterable[Vulnerability]) -> Iterator[str]:
+    yield "| package | advisory | level | flaw | fixed in |"
+    yield "| --- | --- | --- | --- | --- |"
+    for one in found:
+        link = f"[{markdown_cell(one.id)}]({one.url})"
+        level = f"accepted: {one.accepted}" if one.accepted is not None else one.level or "unrated"
+        package = f"{one.component.name} {one.component.version}"
+        fixed = ", ".join(one.fixed) or "none is known"
+        cells = [markdown_cell(package), link, *map(markdown_cell, (level, one.summary, fixed))]
+        yield f"| {' | '.join(cells)} |"
 
 
 def _patch_markdown(patch: Patch) -> str:

@@ -11,7 +11,7 @@ from envsolver.model.advisory import Level
 from envsolver.model.candidate import CONDA_PREFIX, is_conda
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
     from packaging.version import Version
 
@@ -35,6 +35,7 @@ class Component:
         version: in the lock, local part included.
         public: without the local part.
         targets: names of the targets that have it; empty for all.
+        builds: the source archives (``horovod 0.28.1``) that are built with it, of a package that nothing installs.
     """
 
     name: Name
@@ -42,6 +43,7 @@ class Component:
     version: str
     public: Version
     targets: tuple[str, ...] = ()
+    builds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,15 +57,22 @@ class Uncovered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
-    """The packages of a lock, in the lock's order."""
+    """The packages of a lock, in the lock's order.
+
+    Attributes:
+        components: what is installed.
+        uncovered: what no advisory can be matched with.
+        builders: what source archives are built with, beyond what is installed in the same version; sorted.
+    """
 
     components: tuple[Component, ...]
     uncovered: tuple[Uncovered, ...] = ()
+    builders: tuple[Component, ...] = ()
 
     def asked(self) -> Mapping[Name, tuple[str, ...]]:
         """Return the public versions by project."""
         found: dict[Name, set[str]] = {}
-        for one in self.components:
+        for one in (*self.components, *self.builders):
             found.setdefault(one.project, set()).add(str(one.public))
         return {project: tuple(sorted(versions)) for project, versions in sorted(found.items())}
 
@@ -127,7 +136,24 @@ def inventory(lock: Lock, conda_names: Mapping[str, str]) -> Inventory:
                     targets=package.targets,
                 )
             )
-    return Inventory(components=tuple(components), uncovered=tuple(uncovered))
+    return Inventory(
+        components=tuple(components),
+        uncovered=tuple(uncovered),
+        builders=_builders(lock, {(one.project, one.version) for one in components}),
+    )
+
+
+def _builders(lock: Lock, installed: Container[tuple[Name, str]]) -> tuple[Component, ...]:
+    found: dict[tuple[Name, str], dict[str, None]] = {}
+    for build in lock.builds:
+        for file in build.files:
+            if (file.name, file.version) not in installed:
+                found.setdefault((file.name, file.version), {})[f"{build.name} {build.version}"] = None
+    return tuple(
+        Component(name=name, project=name, version=version, public=public, builds=tuple(archives))
+        for (name, version), archives in sorted(found.items())
+        if (public := public_version(version)) is not None
+    )
 
 
 def _project(package: LockedPackage, conda_names: Mapping[str, str]) -> Name | None:

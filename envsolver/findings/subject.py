@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -192,9 +191,6 @@ class Subject:
         return found
 
 
-_PACKAGE = re.compile(r'\[\[package\]\]\s*\nname = "([^"]+)"\s*\nversion = "([^"]+)"')
-
-
 def subjects_of(
     lock: Lock,
     *,
@@ -214,15 +210,10 @@ def subjects_of(
         gpu: what the spec says of the nodes.
         base_image: likewise.
     """
+    from envsolver.lock.places import block_lines
     from envsolver.model.origin import Origin
 
-    lines: dict[tuple[str, str], int] = {}
-    line, before = 1, 0
-    for match in _PACKAGE.finditer(text):
-        line += text.count("\n", before, match.start())
-        before = match.start()
-        lines[match[1], match[2]] = line
-    places = {key: Origin(path, number) for key, number in lines.items()}
+    places = {key: Origin(path, number) for key, number in block_lines(text).items()}
     nowhere = Origin(path)
     found = []
     for target in lock.targets:

@@ -10,9 +10,24 @@ if TYPE_CHECKING:
 
     from envsolver.lock.check import KeyPath
 
-__all__ = ["line_of"]
+__all__ = ["block_lines", "line_of"]
 
+_BLOCK = re.compile(r'\[\[(?:package|build\.file)\]\]\s*\n(?:name|package) = "([^"]+)"\s*\nversion = "([^"]+)"')
 _ANY_TABLE = re.compile(r"\s*\[\[?\s*[\w\"']")
+
+
+def block_lines(text: str) -> dict[tuple[str, str], int]:
+    """Return (name, version) → the line (from 1) at which the block of a package begins.
+
+    That of what is installed, else the first build environment that has it.
+    """
+    found: dict[tuple[str, str], int] = {}
+    line, before = 1, 0
+    for match in _BLOCK.finditer(text):
+        line += text.count("\n", before, match.start())
+        before = match.start()
+        found.setdefault((match[1], match[2]), line)
+    return found
 
 
 def line_of(text: str, path: KeyPath) -> int | None:

@@ -14,11 +14,12 @@ from envsolver.cli.output import write_document
 from envsolver.cli.text import count, fill
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from envsolver.app.auditing import Audited, AuditOutcome
     from envsolver.app.patching import Patch, Vulnerability
+    from envsolver.catalog.audit import Component
     from envsolver.cli.ui import Ui
 
 __all__ = ["audit"]
@@ -39,7 +40,7 @@ _SHOWN = 6
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(["text", "json", "markdown"]),
+    type=click.Choice(["text", "json", "markdown", "sarif", "github"]),
     default=None,
     help="How to write what was found; text by default.",
 )
@@ -66,6 +67,8 @@ def audit(
         audited = auditing.audit(project, environments, options, progress)
     if form == "json":
         text = json.dumps(_document(str(project.root), audited), indent=2, ensure_ascii=False) + "\n"
+    elif form in {"sarif", "github"}:
+        text = _for_services(audited, project.root, form)
     elif form == "markdown":
         text = "\n".join(auditing.outcome_markdown(outcome) for outcome in audited.outcomes if outcome.error is None)
     else:
@@ -90,6 +93,16 @@ def _document(root: str, audited: Audited) -> dict[str, Any]:
         ],
         "unread": list(audited.unread),
     }
+
+
+def _for_services(audited: Audited, root: Path, form: str) -> str:
+    from envsolver.app import verdicts
+    from envsolver.app.flawfindings import as_checked
+
+    outcomes = [as_checked(outcome) for outcome in audited.outcomes]
+    if form == "github":
+        return verdicts.to_github(outcomes, root)
+    return json.dumps(verdicts.to_sarif(outcomes, root), indent=2, ensure_ascii=False) + "\n"
 
 
 def _tell(ui: Ui, audited: Audited) -> None:
@@ -128,19 +141,32 @@ def _text(ui: Ui, outcome: AuditOutcome) -> Iterator[str]:
     accepted = len(outcome.found) - len(outcome.open)
     said = f"{count(len(outcome.open), 'flaw')} in {count(len(concerned), 'package')}" if concerned else "nothing found"
     beside = f", {accepted} accepted" if accepted else ""
-    yield f"{ui.style(outcome.name, '1')}: {said}{beside} ({count(outcome.packages, 'package')} audited)"
-    by_package: dict[tuple[str, str], list[Vulnerability]] = {}
-    for one in outcome.found:
-        by_package.setdefault((one.component.name, one.component.version), []).append(one)
+    builders = f", and {outcome.builders} of build environments" if outcome.builders else ""
+    yield f"{ui.style(outcome.name, '1')}: {said}{beside} ({count(outcome.packages, 'package')} audited{builders})"
     patches = {one.package: one for one in outcome.patches.each} if outcome.patches is not None else {}
-    for (name, version), found in by_package.items():
-        targets = found[0].component.targets
-        yield f"  {ui.style(f'{name} {version}', '1')}" + (f" (on {', '.join(targets)})" if targets else "")
+    for component, found in _by_package(outcome.found):
+        on = f" (on {', '.join(component.targets)})" if component.targets else ""
+        yield f"  {ui.style(f'{component.name} {component.version}', '1')}{on}"
         for one in found:
             yield from _flaw(ui, one)
-        if name in patches:
-            yield from _patch(ui, patches[name], found)
+        if component.name in patches:
+            yield from _patch(ui, patches[component.name], found)
     yield from _together(ui, outcome)
+    if outcome.builds:
+        yield "  in build environments only, which fails nothing:"
+    for component, found in _by_package(outcome.builds):
+        package = f"{component.name} {component.version}"
+        builds = fill(f"builds {', '.join(component.builds)}", width=ui.width, indent="      ", first=f"  {package} ")
+        yield "  " + ui.style(package, "1") + builds[len(package) + 2 :]
+        for one in found:
+            yield from _flaw(ui, one)
+
+
+def _by_package(flaws: Sequence[Vulnerability]) -> Iterable[tuple[Component, list[Vulnerability]]]:
+    found: dict[tuple[str, str], list[Vulnerability]] = {}
+    for one in flaws:
+        found.setdefault((one.component.name, one.component.version), []).append(one)
+    return ((group[0].component, group) for group in found.values())
 
 
 def _together(ui: Ui, outcome: AuditOutcome) -> Iterator[str]:
