@@ -16,7 +16,6 @@ import hashlib
 import http.server
 import json
 import os
-import shutil
 import statistics
 import tempfile
 import threading

@@ -170,7 +170,7 @@ class Recording:
         page = await self._document(normalize_name(request.match_info["name"]))
         if page is None:
             return web.Response(status=404)
-        return web.json_response(_legacy_document(page))
+        return web.json_response(_legacy_document(page, str(request.url.origin())))
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
         name, filename = request.match_info["name"], request.match_info["filename"]
@@ -299,7 +299,7 @@ def _as_html(page: dict[str, Any]) -> bytes:
     return "\n".join([*lines, "</body></html>\n"]).encode()
 
 
-def _legacy_document(page: dict[str, Any]) -> dict[str, Any]:
+def _legacy_document(page: dict[str, Any], base: str) -> dict[str, Any]:
     from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
 
     releases: dict[str, list[dict[str, Any]]] = {}
@@ -307,6 +307,10 @@ def _legacy_document(page: dict[str, Any]) -> dict[str, Any]:
         wheel = entry["filename"].endswith(".whl")
         with suppress(InvalidWheelFilename, InvalidSdistFilename):
             _, version, *_ = (parse_wheel_filename if wheel else parse_sdist_filename)(entry["filename"])
-            kind = "bdist_wheel" if wheel else "sdist"
-            releases.setdefault(str(version), []).append({"packagetype": kind, "digests": entry.get("hashes", {})})
+            file = {
+                "packagetype": "bdist_wheel" if wheel else "sdist",
+                "digests": entry.get("hashes", {}),
+                "url": f"{base}/files/{page['name']}/{entry['filename']}",
+            }
+            releases.setdefault(str(version), []).append(file)
     return {"releases": releases}

@@ -35,6 +35,7 @@ __all__ = [
     "interpreter",
     "read_sets",
     "run_process",
+    "script",
     "spec_inputs",
 ]
 
@@ -329,6 +330,14 @@ class Envsolver:
         spec.write_text(json.dumps(_spec(inputs), indent=1), encoding="utf-8")
         return self.lock_spec(inputs.name, environment=environment)
 
+    def run(
+        self, *arguments: str, command: Sequence[str] | None = None, environment: Mapping[str, str] | None = None
+    ) -> Finished:
+        """Run envsolver, or another command in its place, in the project."""
+        whole = [*(command or [script("envsolver")]), "--project", str(self.project), *arguments]
+        extra = {"ENVSOLVER_CACHE_DIR": str(self.cache), "UV_DEFAULT_INDEX": self.index} | dict(environment or {})
+        return run_process(whole, self.project, clean_environment(extra), limit=self._limit)
+
     def lock_spec(
         self,
         name: str,
@@ -345,16 +354,14 @@ class Envsolver:
             command: in place of ``envsolver``.
             report: ask for the result as JSON, from which rounds and notes are taken; costs a little.
         """
-        command = [*(command or [_script("envsolver")]), "--project", str(self.project), "lock", name]
-        command += ["--json"] if report else ["--quiet"]
-        extra = {"ENVSOLVER_CACHE_DIR": str(self.cache), "UV_DEFAULT_INDEX": self.index} | dict(environment or {})
-        done = run_process(command, self.project, clean_environment(extra), limit=self._limit)
+        said = "--json" if report else "--quiet"
+        done = self.run("lock", name, said, command=command, environment=environment)
         outcome = _outcome(done.stdout, name)
         requirements = self.project / "locks" / f"{name}.requirements.txt"
         solved = done.status == 0
         return Result(
             status=done.status,
-            pins=_pins(requirements.read_text(encoding="utf-8")) if solved else {},
+            pins=_pins(requirements.read_text(encoding="utf-8")) if solved and requirements.exists() else {},
             seconds=done.seconds,
             cpu=done.cpu,
             memory=done.memory,
@@ -403,7 +410,7 @@ def _error(stdout: str) -> str:
         return ""
 
 
-def _script(name: str) -> str:
+def script(name: str) -> str:
     """Return the command that is installed beside the running interpreter."""
     return str(Path(sys.executable).with_name(name))
 
