@@ -48,9 +48,13 @@ SHIPPED = {
 
 def read_shipped(folder: str, name: str) -> str:
     """Return the text of a shipped data file, ``name`` without ``.toml``."""
-    from importlib.resources import files
+    # A fraction of what it takes to import importlib.resources.
+    from pkgutil import get_data
 
-    return files("envsolver.knowledge").joinpath(folder, f"{name}.toml").read_text(encoding="utf-8")
+    data = get_data("envsolver.knowledge", f"{folder}/{name}.toml")
+    if data is None:
+        raise FileNotFoundError(f"{folder}/{name}.toml")
+    return data.decode("utf-8")
 
 
 class Document:
