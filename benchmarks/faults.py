@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tests.bad_input import CASES, SPEC, set_up
+from tests.buildkills import PHASES, build_kills
 from tests.dialects import DIALECTS, LOCKED, PINS
 from tests.incidents import INCIDENTS, run, snapshot
 from tests.kills import kills
@@ -34,6 +35,7 @@ __all__ = ["Row", "main", "markdown", "rows"]
 
 _KEPT_VARIABLES = ("PATH", "PYTHONPATH", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP")
 _KILLS = 50
+_BUILD_KILLS = 10
 _STALE = f"{SPEC}constraints: [lib<3]\n"
 """What the old lock of a project was made of: whatever a case does, it has to be made again, or to be left as it is."""
 _HEAD = """\
@@ -199,10 +201,36 @@ def _kill_lines(number: int) -> tuple[list[str], bool]:
     return [text, *(f"\nNot sound: {kill}\n" for kill in found if not kill.sound)], len(sound) == number
 
 
+def _build_kill_lines(number: int) -> tuple[list[str], bool]:
+    """Kill builds in each phase; return a section on what came of it, and whether nothing was lost."""
+    with TemporaryDirectory() as folder, IndexServer() as server:
+        found = list(build_kills(Path(folder).resolve() / "project", server, number=number, seed=2026))
+    text = (
+        "\n## Killed builds\n\nA build that fetches a wheel and a source archive was killed (SIGKILL) in each of its "
+        f"phases, at {number} random lines of the code that does its work. *Nothing* and *whole* say what was under "
+        "the name of the environment then, by `verify`; *finished* are the next builds that made the same tree.\n\n"
+    )
+    lines = [text, "| phase | kills | nothing | whole | broken | finished |\n| --- | --- | --- | --- | --- | --- |\n"]
+    for phase in PHASES:
+        kills_there = [kill for kill in found if kill.phase == phase]
+        left = [sum(kill.left == state for kill in kills_there) for state in ("nothing", "whole", "broken")]
+        finished = sum(kill.next_sound for kill in kills_there)
+        lines.append(f"| {phase} | {' | '.join(map(str, [len(kills_there), *left, finished]))} |\n")
+    return lines, all(kill.sound for kill in found)
+
+
 @click.command()
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the tables to a file.")
 @click.option("--kills", "number", type=int, default=_KILLS, show_default=True, help="Kill so many runs.")
-def main(output: Path | None, number: int) -> None:
+@click.option(
+    "--build-kills",
+    "in_phases",
+    type=int,
+    default=_BUILD_KILLS,
+    show_default=True,
+    help="Kill so many builds in each phase.",
+)
+def main(output: Path | None, number: int, in_phases: int) -> None:
     """Run every case and print what the user saw."""
     # What this machine is configured for stays out of the table.
     for variable in set(os.environ) - set(_KEPT_VARIABLES):
@@ -218,6 +246,11 @@ def main(output: Path | None, number: int) -> None:
         lines, sound = _kill_lines(number)
         text += "".join(lines)
         click.echo(f"{'ok' if sound else 'WRONG':5} {number} kills", err=True)
+    if in_phases:
+        lines, sound_builds = _build_kill_lines(in_phases)
+        text += "".join(lines)
+        click.echo(f"{'ok' if sound_builds else 'WRONG':5} {in_phases} kills in each phase of a build", err=True)
+        sound = sound and sound_builds
     if output is None:
         click.echo(text, nl=False)
     else:
