@@ -398,3 +398,10 @@ def test_explain(cli: CommandLine) -> None:
     done = cli("explain", "TORCH-NUMPY3")
     assert done.status == 2
     assert "TORCH-NUMPY2" in done.said
+
+
+def test_a_file_that_pins_nothing_is_not_called_good(cli: CommandLine) -> None:
+    (cli.root / "requirements.txt").write_text("six\n-r more.txt\n", encoding="utf-8")
+    done = cli("check", "--file", "requirements.txt", "--python", "3.10")
+    assert done.out == "requirements.txt: nothing was judged, for no package is pinned\n"
+    assert "requirements.txt:2: -r more.txt" in done.err

@@ -103,6 +103,20 @@ def test_lines_that_pin_nothing_are_named() -> None:
     assert versions(lock) == {"idna": "3.7"}
 
 
+def test_what_is_read_from_elsewhere_is_named() -> None:
+    lines = ("-r other.txt", "--requirement=more.txt", "-e .", "./own/app-1.0.whl", "git+https://x:secret@e.com/y.git")
+    lock = requirements_reader.loads("\n".join((*lines, "-c held.txt", "--no-index", "idna==3.7")), "r.txt", LINUX)
+    shown = (*lines[:4], "git+https://****@e.com/y.git")
+    assert lock.unpinned == tuple(f"r.txt:{number}: {line}" for number, line in enumerate(shown, start=1))
+    assert versions(lock) == {"idna": "3.7"}
+
+
+def test_the_bare_url_of_a_wheel_says_whose_it_is() -> None:
+    url = "https://e.com/cu118/torch-2.1.2%2Bcu118-cp310-cp310-linux_x86_64.whl"
+    (package,) = requirements_reader.loads(f"{url} --hash=sha256:{SHA}\n", "r.txt", LINUX).packages
+    assert (package.name, package.version, package.sha256) == ("torch", "2.1.2+cu118", SHA)
+
+
 @pytest.mark.parametrize(
     ("url", "version", "filename"),
     [
@@ -330,9 +344,9 @@ def test_an_environment_is_read_as_far_as_it_pins() -> None:
 
 @pytest.mark.parametrize("text", ["- a\n", "a: [\n", "name: x\n"])
 def test_what_is_no_environment_is_refused(text: str) -> None:
-    with pytest.raises(ForeignLockError, match=r"^e\.yml: "):
+    with pytest.raises(ForeignLockError, match=r"^e\.yml(:1)?: "):
         conda_reader.loads_environment(text, "e.yml", LINUX)
-    with pytest.raises(ForeignLockError, match=r"^e\.yml: "):
+    with pytest.raises(ForeignLockError, match=r"^e\.yml(:1)?: "):
         conda_reader.loads_conda_lock(text, "e.yml", LINUX)
 
 

@@ -166,7 +166,11 @@ def load_yaml(text: str, path: str) -> dict[str, Any]:
     try:
         data = yaml.load(text, Loader=loader)  # noqa: S506 - both are safe loaders
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise ForeignLockError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+        mark = getattr(error, "problem_mark", None)
+        # The end of the file counts as a line of its own, which no editor shows.
+        place = path if mark is None else f"{path}:{min(mark.line + 1, max(1, len(text.splitlines())))}"
+        said = [getattr(error, part, None) or "" for part in ("context", "problem")]
+        raise ForeignLockError(f"{place}: not YAML: {' '.join(filter(None, said)) or error}") from None
     if not isinstance(data, dict):
         raise ForeignLockError(f"{path}: not a table of YAML")
     if weighs_too_much(data):

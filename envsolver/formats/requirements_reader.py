@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from envsolver.formats.foreign import ForeignLock, ForeignLockError, ForeignPackage, ForeignRoot
 from envsolver.model.candidate import normalize_name
+from envsolver.spec.checks import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +27,8 @@ __all__ = ["loads"]
 _COMMENT = re.compile(r"(?:^|\s)#\s?(.*)$")
 _OPTION = re.compile(r"\s--([a-z-]+)(?:[ =](\S+))?")
 _INDEX = re.compile(r"(?:-i|--index-url)[ =](\S+)")
+_OTHER_FILE = re.compile(r"(?:-r|-e|--requirement|--editable)(?:[ =]|$)|-[re]\S")
+_WHEEL = re.compile(r"([A-Za-z0-9][A-Za-z0-9._]*)-[^-]+(?:-\d[^-]*)?-[^-]+-[^-]+-[^-]+\.whl")
 _FILE_VERSION = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._]*?-(\d[^-]*?)(?:-.*\.whl|\.tar\.gz|\.tar\.bz2|\.zip)$")
 
 
@@ -58,13 +61,18 @@ def loads(text: str, path: str, target: Target) -> ForeignLock:
         if entry.text.startswith("-"):
             if found := _INDEX.match(entry.text):
                 index = found[1]
+            elif _OTHER_FILE.match(entry.text):
+                unpinned.append(f"{path}:{entry.line}: {redact(entry.text)}")
             continue
         head, hashes = _split(entry.text)
         try:
-            requirement = Requirement(head)
+            requirement = Requirement(_named(head))
         except InvalidRequirement as error:
+            if _is_place(head):
+                unpinned.append(f"{path}:{entry.line}: {redact(head)}")
+                continue
             raise ForeignLockError(
-                f"{path}:{entry.line}: {head!r} is no requirement: {str(error).splitlines()[0]}"
+                f"{path}:{entry.line}: {redact(head)!r} is no requirement: {redact(str(error).splitlines()[0])}"
             ) from None
         if not _holds(requirement, target):
             continue
@@ -85,6 +93,20 @@ def loads(text: str, path: str, target: Target) -> ForeignLock:
         roots=(*roots, *_unreached(pinned, roots)),
         unpinned=tuple(unpinned),
     )
+
+
+def _is_place(text: str) -> bool:
+    """Say whether a line is the URL or the path of a project, as pip takes it in place of a requirement."""
+    return bool(re.match(r"[a-z][a-z0-9+]*:|\.{0,2}/|~/|\.+$", text)) or text.endswith((".whl", ".tar.gz", ".zip"))
+
+
+def _named(text: str) -> str:
+    """Return ``NAME @ URL`` for the bare URL of a wheel, whose file name says whose it is; anything else as it is."""
+    if "://" not in text or " @ " in text:
+        return text
+    filename = text.partition("#")[0].partition("?")[0].partition(" ")[0].rpartition("/")[2]
+    found = _WHEEL.fullmatch(filename.replace("%2B", "+").replace("%2b", "+"))
+    return text if found is None else f"{found[1]} @ {text}"
 
 
 def _holds(requirement: Requirement, target: Target) -> bool:

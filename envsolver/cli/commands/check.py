@@ -219,7 +219,9 @@ def _text(ui: Ui, outcome: CheckOutcome, *, notes: bool) -> Iterator[str]:
         said.append(f"{numbers['accepted']} accepted")
     standing = {"up-to-date": "up to date, ", "stale": "not up to date, ", "missing": "not locked, ", "foreign": ""}
     hidden = " (--notes shows them)" if numbers["note"] and not notes else ""
-    summary = f"{standing[outcome.standing or 'foreign']}{', '.join(said) or 'nothing found'}{hidden}"
+    judged = outcome.packages or outcome.standing != "foreign"
+    nothing = "nothing found" if judged else "nothing was judged, for no package is pinned"
+    summary = f"{standing[outcome.standing or 'foreign']}{', '.join(said) or nothing}{hidden}"
     yield f"{ui.style(outcome.name, '1')}: {summary}"
     for finding in outcome.findings:
         if notes or finding.severity != "note":
