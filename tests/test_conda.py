@@ -461,7 +461,7 @@ def test_exports_for_conda(joint: Joint) -> None:
     document = yaml.safe_load(joint.cli("export", "a", "--format", "environment").out)
     assert document["name"] == "a"
     assert document["channels"] == [joint.main.url, "nodefaults"]
-    assert f"{joint.main.url}::pytorch=1.12.1=py3.9_0" in document["dependencies"]
+    assert "pytorch=1.12.1=py3.9_0" in document["dependencies"]
     assert document["dependencies"][-1] == {"pip": ["metrics==1.0"]}
     publish(joint.index, "alone", "1.0")
     joint.cli.spec("b", 'python: "3.9"\nplatforms: [linux-64]\npip: [alone]\n')
@@ -469,6 +469,30 @@ def test_exports_for_conda(joint: Joint) -> None:
     for form in ("explicit", "environment"):
         assert joint.cli("export", "b", "--format", form).status == 2
         assert joint.cli("export", "a", "--format", form, "--platform", "win-64").status == 2
+
+
+def test_exports_name_channels_in_the_order_of_their_priority(joint: Joint, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = ChannelFolder(joint.cli.root / "zeta"), ChannelFolder(joint.cli.root / "beta")
+    first.add("lib", "1.0", [PYTHON])
+    second.add("lib", "2.0", [PYTHON])
+    second.add("tool", "1.0", ["lib"])
+    second.python("3.9.13")
+    places = " ".join(f"{one.folder.name}={one.url}" for one in (first, second))
+    monkeypatch.setenv("ENVSOLVER_CONDA_MIRRORS", places)
+    joint.lock("conda: [tool]\n", "zeta", "beta")
+    document = yaml.safe_load(joint.cli("export", "a", "--format", "environment").out)
+    # The other way round conda would take no lib of zeta where priority is strict.
+    assert document["channels"] == ["zeta", "beta", "nodefaults"]
+    assert document["dependencies"] == ["zeta::lib=1.0=0", "beta::python=3.9.13=0", "beta::tool=1.0=0"]
+    pixi = yaml.safe_load(joint.cli("export", "a", "--format", "pixi").out)
+    channels = pixi["environments"]["default"]["channels"]
+    assert [one["url"] for one in channels] == [f"https://conda.anaconda.org/{name}/" for name in ("zeta", "beta")]
+    document = yaml.safe_load(joint.cli("export", "a", "--format", "conda-lock").out)
+    assert [one["url"] for one in document["metadata"]["channels"]] == ["zeta", "beta"]
+    # Without the order that the spec has, a channel with few packages is there for these.
+    joint.cli.spec("a", "not: a spec\n")
+    document = yaml.safe_load(joint.cli("export", "a", "--format", "environment").out)
+    assert document["channels"] == ["zeta", "beta", "nodefaults"]
 
 
 # Specs

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from envsolver.app.lockfile import read_lock
-from envsolver.model.errors import FileError, UsageError
+from envsolver.model.errors import EnvsolverError, FileError, UsageError
 from envsolver.model.wording import system_reason
 
 if TYPE_CHECKING:
@@ -87,13 +87,27 @@ def _of_lock_alone(
 
     if format_ == "dockerfile":
         return images.dockerfile(lock, project.spec(environment), platform=options.platform, groups=options.groups)
+    if format_ == "environment":
+        channels = _channels(project, environment)
+        return condafiles.environment(lock, platform=options.platform, groups=options.groups, channels=channels)
     write = {
         "constraints": constraints.dumps,
         "cyclonedx": sbom.cyclonedx,
-        "environment": condafiles.environment,
         "explicit": condafiles.explicit,
     }[format_]
     return write(lock, platform=options.platform, groups=options.groups)
+
+
+def _channels(project: Project, environment: Environment) -> list[str]:
+    """Return the URLs of the channels of a spec in the order of their priority, which no lock keeps.
+
+    A spec that cannot be read has none: a lock can be exported without it.
+    """
+    try:
+        conda = project.spec(environment, validate=False).conda
+    except EnvsolverError:
+        return []
+    return [channel.url for channel in conda.channels] if conda else []
 
 
 def _with_urls(
@@ -118,9 +132,12 @@ def _with_urls(
             "a pylock cannot hold packages of conda (PEP 751)", hint="--format requirements has those of pip alone"
         )
     url_of = locate(project, project.spec(environment), lock, offline=options.offline, progress=progress)
+    channels = _channels(project, environment)
     if format_ == "conda-lock":
-        return condalock.dumps(lock, url_of=url_of, platform=options.platform, groups=options.groups)
-    return pixi.dumps(lock, url_of=url_of) if format_ == "pixi" else pylock.dumps(lock, url_of=url_of)
+        return condalock.dumps(lock, url_of=url_of, platform=options.platform, groups=options.groups, channels=channels)
+    return (
+        pixi.dumps(lock, url_of=url_of, channels=channels) if format_ == "pixi" else pylock.dumps(lock, url_of=url_of)
+    )
 
 
 def export_folder(

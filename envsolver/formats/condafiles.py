@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envsolver.formats.condaparts import build_string, conda_target, conda_url, in_order
+from envsolver.formats.condaparts import build_string, channels_of, conda_target, conda_url, in_order
 from envsolver.formats.requirements import comment
 from envsolver.formats.spectext import scalar
 from envsolver.model.candidate import CONDA_PREFIX
@@ -46,30 +46,34 @@ def explicit(lock: Lock, *, platform: str | None = None, groups: Sequence[str] =
     return "\n".join([*lines, ""])
 
 
-def environment(lock: Lock, *, platform: str | None = None, groups: Sequence[str] = ()) -> str:
+def environment(
+    lock: Lock, *, platform: str | None = None, groups: Sequence[str] = (), channels: Sequence[str] = ()
+) -> str:
     """Return an ``environment.yml`` in which every package is pinned, those of conda to the build, those of pip below.
 
     Args:
         lock: of the environment.
         platform: may be left out if the lock has one only.
         groups: names of groups to take beside the base; they hold packages of pip.
+        channels: URLs of channels in the order of their priority, as far as it is known.
 
     Raises:
         UsageError: the lock has no such platform or group, or no packages of conda.
     """
     target = conda_target(lock, platform, groups)
     lines = [*_heading(lock, target, "environment", groups), comment("#     conda env create --file THIS_FILE")]
-    channels = {file.index: None for package in in_order(lock, target) for file in package.files}
-    named = [index for index in lock.indexes if index.alias in channels]
     lines += [f"name: {scalar(lock.name)}", "channels:"]
-    names = {index.alias: index.url.removeprefix(f"{CHANNEL_ALIAS}/") for index in named}
+    names = {
+        index.alias: index.url.removeprefix(f"{CHANNEL_ALIAS}/") for index in channels_of(lock, [target], channels)
+    }
     lines += [f"  - {scalar(name)}" for name in names.values()]
     lines += ["  - nodefaults", "dependencies:"]
     for package in sorted(lock.conda(target.name), key=lambda one: one.name):
         name = package.name.removeprefix(CONDA_PREFIX)
-        # With the channel: the order above says nothing about which one has what.
         channel = names[package.file(target.name).index]
-        lines.append(f"  - {scalar(f'{channel}::{name}={package.version}={build_string(package, target)}')}")
+        # Of a channel with a URL `conda env` keeps the last part alone, and asks for that at anaconda.org.
+        prefix = "" if "://" in channel else f"{channel}::"
+        lines.append(f"  - {scalar(f'{prefix}{name}={package.version}={build_string(package, target)}')}")
     pins = lock.select(target.platform, groups)
     if pins:
         lines += ["  - pip:", *(f"      - {scalar(pin.requirement)}" for pin in pins)]

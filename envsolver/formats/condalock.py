@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from envsolver.formats.condaparts import conda_target, conda_url, in_order, match_specs, requires_dist, to_yaml
+from envsolver.formats.condaparts import (
+    channels_of,
+    conda_target,
+    conda_url,
+    in_order,
+    match_specs,
+    requires_dist,
+    to_yaml,
+)
 from envsolver.lock.reach import reached
 from envsolver.model.candidate import CONDA_PREFIX
 from envsolver.model.errors import UsageError
@@ -25,7 +33,12 @@ _MAIN = "main"
 
 
 def dumps(
-    lock: Lock, *, url_of: Callable[[LockedFile], str], platform: str | None = None, groups: Sequence[str] = ()
+    lock: Lock,
+    *,
+    url_of: Callable[[LockedFile], str],
+    platform: str | None = None,
+    groups: Sequence[str] = (),
+    channels: Sequence[str] = (),
 ) -> str:
     """Return the text of a ``conda-lock.yml``.
 
@@ -36,13 +49,13 @@ def dumps(
         url_of: returns where a file of an index lies for the reader; it is not asked for packages of conda.
         platform: None for all of the lock.
         groups: names of groups to take beside the base.
+        channels: URLs of channels in the order of their priority, as far as it is known.
 
     Raises:
         UsageError: the lock has no such platform or group, no packages of conda, or one without md5.
     """
     targets = [conda_target(lock, name, groups) for name in ([platform] if platform else lock.platforms)]
     rows = [row for target in targets for row in (*_conda_rows(lock, target), *_pip_rows(lock, target, groups, url_of))]
-    channels = dict.fromkeys(file.index for target in targets for one in lock.conda(target.name) for file in one.files)
     data = {
         "version": 1,
         "metadata": {
@@ -50,8 +63,7 @@ def dumps(
             "content_hash": {target.platform: lock.inputs_digest for target in targets},
             "channels": [
                 {"url": index.url.removeprefix(f"{CHANNEL_ALIAS}/"), "used_env_vars": []}
-                for index in lock.indexes
-                if index.alias in channels
+                for index in channels_of(lock, targets, channels)
             ],
             "platforms": [target.platform for target in targets],
             "sources": [],

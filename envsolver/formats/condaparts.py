@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from envsolver.formats.markers import all_of
@@ -10,12 +11,21 @@ from envsolver.model.candidate import CONDA_PREFIX, is_conda
 from envsolver.model.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from envsolver.lock.model import Lock, LockedPackage, LockedTarget
+    from envsolver.lock.model import Lock, LockedIndex, LockedPackage, LockedTarget
     from envsolver.model.candidate import Name
 
-__all__ = ["build_string", "conda_target", "conda_url", "in_order", "match_specs", "requires_dist", "to_yaml"]
+__all__ = [
+    "build_string",
+    "channels_of",
+    "conda_target",
+    "conda_url",
+    "in_order",
+    "match_specs",
+    "requires_dist",
+    "to_yaml",
+]
 
 
 def conda_target(lock: Lock, platform: str | None, groups: Sequence[str]) -> LockedTarget:
@@ -50,6 +60,26 @@ def in_order(lock: Lock, target: LockedTarget) -> list[LockedPackage]:
                 below = {edge.name for edge in packages[name].edges(target.name) if is_conda(edge.name)}
                 stack += [(other, False) for other in sorted(below & packages.keys(), reverse=True)]
     return list(ordered.values())
+
+
+def channels_of(lock: Lock, targets: Iterable[LockedTarget], order: Sequence[str]) -> list[LockedIndex]:
+    """Return the channels that packages come from, in the order of their priority.
+
+    It matters: where priority is strict (as installers of conda-forge set it up), conda takes no package of a channel
+    if one before that has another build of it, even where the package is asked for with its channel.
+
+    Args:
+        lock: of the environment, which does not keep the order.
+        targets: of it.
+        order: URLs of channels, the first goes before all others. Those that are not among them come last, that with
+            the fewest packages first: a channel that has a few is there for these.
+    """
+    counted = Counter(package.file(target.name).index for target in targets for package in lock.conda(target.name))
+    ranks = {url: rank for rank, url in enumerate(order)}
+    return sorted(
+        (index for index in lock.indexes if index.alias in counted),
+        key=lambda index: (ranks.get(index.url, len(ranks)), counted[index.alias], index.url),
+    )
 
 
 def conda_url(lock: Lock, package: LockedPackage, target: LockedTarget) -> str:

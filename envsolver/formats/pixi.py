@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from envsolver.formats.condaparts import conda_target, conda_url, match_specs, requires_dist, to_yaml
+from envsolver.formats.condaparts import channels_of, conda_target, conda_url, match_specs, requires_dist, to_yaml
 from envsolver.lock.instants import milliseconds
 from envsolver.model.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from envsolver.lock.model import Lock, LockedFile, LockedPackage, LockedTarget, Pin
 
@@ -26,7 +26,7 @@ _BASE = "default"
 """The environment that pixi takes where none is named."""
 
 
-def dumps(lock: Lock, *, url_of: Callable[[LockedFile], str]) -> str:
+def dumps(lock: Lock, *, url_of: Callable[[LockedFile], str], channels: Sequence[str] = ()) -> str:
     """Return the text of a ``pixi.lock`` for all platforms and groups of a lock.
 
     The environment ``default`` is the base; a group gives one of its name, which holds the base and the group.
@@ -34,6 +34,7 @@ def dumps(lock: Lock, *, url_of: Callable[[LockedFile], str]) -> str:
     Args:
         lock: of the environment.
         url_of: returns where a file of an index lies for the reader; it is not asked for packages of conda.
+        channels: URLs of channels in the order of their priority, as far as it is known.
 
     Raises:
         UsageError: the lock has no packages of conda, or a group with the name of the base.
@@ -54,13 +55,11 @@ def dumps(lock: Lock, *, url_of: Callable[[LockedFile], str]) -> str:
                 mine["pypi", pin.file.reference or url_of(pin.file)] = _pip(lock, pin, target)
             rows |= mine
             listed.setdefault(name, {})[platform] = [{kind: url} for kind, url in sorted(mine)]
-    channels = [{"url": f"{index.url}/"} for index in lock.indexes if index.kind == "conda"]
+    named = [{"url": f"{index.url}/"} for index in channels_of(lock, lock.targets, channels)]
     data = {
         "version": _VERSION,
         "platforms": [_platform(lock.target(name)) for name in lock.platforms],
-        "environments": {
-            name: {"channels": channels, "packages": packages} for name, packages in sorted(listed.items())
-        },
+        "environments": {name: {"channels": named, "packages": packages} for name, packages in sorted(listed.items())},
         "packages": [{kind: url, **row} for (kind, url), row in sorted(rows.items(), key=lambda item: item[0])],
     }
     return to_yaml(lock, "pixi", (), data)
