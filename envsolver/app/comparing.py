@@ -14,29 +14,50 @@ from envsolver.lock.difftext import diff_data, diff_markdown, diff_text
 from envsolver.lock.reader import loads
 from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import FileError, SpecError, UsageError
+from envsolver.model.ports import NullProgress
 
 if TYPE_CHECKING:
     from envsolver.app.project import Environment, Project
     from envsolver.lock.model import Lock
     from envsolver.model.candidate import Name
+    from envsolver.model.ports import Progress
 
 __all__ = ["LockDiff", "compare", "diff_data", "diff_markdown", "diff_text"]
 
+_SILENT = NullProgress()
 
-def compare(project: Project, environment: Environment, origin: str) -> LockDiff:
+
+def compare(
+    project: Project,
+    environment: Environment,
+    origin: str,
+    *,
+    licenses: bool = False,
+    offline: bool = False,
+    progress: Progress = _SILENT,
+) -> LockDiff:
     """Return what differs between an older state of a lock and the one on disk.
 
     Args:
         project: of the environment.
         environment: whose lock is meant.
         origin: a lock file, else a revision of the git repository that the project lies in.
+        licenses: read from the indexes which licenses the wheels of what moved declare.
+        offline: read them from the cache and local files only.
+        progress: is told of reading them.
 
     Raises:
+        SpecError: licenses are asked for, and the spec cannot be used.
         FileError: one of the two is not there or cannot be read.
         LockError: one of the two makes no sense.
         UsageError: ``origin`` is neither a file nor a revision.
     """
-    found = diff_locks(_older(project, environment, origin), read_lock(project, environment))
+    old, new = _older(project, environment, origin), read_lock(project, environment)
+    found = diff_locks(old, new)
+    if licenses and found.changes:
+        from envsolver.app.licenses import with_licenses
+
+        found = with_licenses(project, environment, found, old, new, offline=offline, progress=progress)
     overrides = _overrides(project, environment)
     if not overrides:
         return found

@@ -52,6 +52,8 @@ class Change:
         direct: whether the spec itself requires it, now or before.
         old_size: bytes of its file, None if added or not known.
         new_size: the same, None if removed or not known.
+        old_license: that its wheel declares; None unless that was asked for, or where it is not known.
+        new_license: the same of the new one.
     """
 
     name: Name
@@ -64,6 +66,8 @@ class Change:
     direct: bool = False
     old_size: int | None = None
     new_size: int | None = None
+    old_license: str | None = None
+    new_license: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,7 +59,7 @@ def diff_markdown(diff: LockDiff) -> str:
                 change.name,
                 change.old or "",
                 change.new or "",
-                "; ".join([change.kind, *change.details, *_grown(change), *where]),
+                "; ".join([change.kind, *change.details, *_licensed(change), *_grown(change), *where]),
                 "; ".join(change.reasons),
             ]
             lines.append(f"| {' | '.join(_cell(cell) for cell in cells)} |")
@@ -93,6 +93,8 @@ def diff_data(diff: LockDiff) -> dict[str, object]:
                 "direct": change.direct,
                 "old_size": change.old_size,
                 "new_size": change.new_size,
+                "old_license": change.old_license,
+                "new_license": change.new_license,
             }
             for change in diff.changes
         ],
@@ -122,7 +124,18 @@ def _remarks(change: Change) -> Iterator[str]:
         yield f"{change.kind}, same version"
     yield from change.details
     yield from change.reasons
+    yield from _licensed(change)
     yield from _grown(change)
+
+
+def _licensed(change: Change) -> Iterator[str]:
+    """Yield under which other license a package is now, or that of one that is new."""
+    old, new = change.old_license, change.new_license
+    if change.kind == "added":
+        if new is not None:
+            yield f"license {new}"
+    elif old != new:
+        yield f"license {old or 'not known'} → {new or 'not known'}"
 
 
 def _grown(change: Change) -> Iterator[str]:

@@ -36,15 +36,21 @@ __all__ = ["diff"]
     show_default=True,
     help="Lines for a terminal, or a section for a pull request.",
 )
+@click.option("--licenses", is_flag=True, help="Tell licenses that changed; reads the metadata of what moved.")
 @output_option("Write to FILE; standard output by default (-).")
-def diff(ui: Ui, name: str, *, origin: str, format_: str, output: Path | None) -> None:
+def diff(ui: Ui, name: str, *, origin: str, format_: str, licenses: bool, output: Path | None) -> None:
     """Show what changed between two states of a lock.
 
     Compares the lock on disk with an older one: which packages moved, and which requirements made them move.
     """
     project = open_project(ui.common.project)
     environment = project.find(name)
-    found = compare(project, environment, origin)
+    if licenses:
+        with ui.progress() as progress:
+            offline = ui.common.offline
+            found = compare(project, environment, origin, licenses=True, offline=offline, progress=progress)
+    else:
+        found = compare(project, environment, origin)
     if ui.json_wanted and (output is None or output == Path("-")):
         ui.json({"from": origin, **diff_data(found)})
         return
