@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -334,6 +334,28 @@ def test_store_emptied_meanwhile(project: CommandLine, monkeypatch: pytest.Monke
     assert done.status == 0
     assert done.json["tree"] == first["tree"]
     assert done.json["downloaded_bytes"] > 0
+
+
+def test_store_emptied_while_it_compiles(project: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = project("build", "demo", "--prefix", "env", *PYTHON, "--json").json
+    shutil.rmtree(store(project))
+    run = subprocess.run
+    emptied = False
+
+    def emptying(command: list[object], **options: Any) -> Any:
+        nonlocal emptied
+        if not emptied and "compile.py" in str(command[-3]):
+            emptied = True
+            # What it has listed is gone when it comes to it, as far as this test can have it: all but the folders.
+            for path in Path(str(command[-2])).rglob("*.py"):
+                path.unlink()
+                path.symlink_to("gone")
+        return run(command, **options)  # noqa: PLW1510 - what the caller says counts
+
+    monkeypatch.setattr(subprocess, "run", emptying)
+    done = project("build", "demo", "--prefix", "env", *PYTHON, "--json")
+    assert (done.status, emptied) == (0, True), done.err
+    assert done.json["tree"] == first["tree"]
 
 
 def test_no_links_across_file_systems(project: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:

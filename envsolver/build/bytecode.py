@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 from hashlib import sha256
@@ -37,6 +38,7 @@ def compile_tree(interpreter: Interpreter, sources: Path, target: Path) -> tuple
 
     Raises:
         FileError: the interpreter failed.
+        FileNotFoundError: the store was emptied meanwhile.
     """
     environ = {"PATH": os.defpath, "PYTHONHASHSEED": "0"}
     environ |= {name: os.environ[name] for name in _KEPT if name in os.environ}
@@ -52,6 +54,8 @@ def compile_tree(interpreter: Interpreter, sources: Path, target: Path) -> tuple
     )
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
+        if last.startswith("FileNotFoundError"):
+            raise FileNotFoundError(errno.ENOENT, "gone from the store", str(sources))
         raise FileError(f"{interpreter.path} cannot compile {sources}: {last}")
     return tuple(sorted(_finish(target)))
 
