@@ -17,7 +17,21 @@ if TYPE_CHECKING:
 
     from click.shell_completion import CompletionItem
 
-__all__ = ["Command", "EnvironmentName", "Group", "ReaderGoneError", "command", "group", "output_option", "root"]
+__all__ = [
+    "Command",
+    "EnvironmentName",
+    "Group",
+    "ReaderGoneError",
+    "command",
+    "group",
+    "group_option",
+    "output_option",
+    "platform_option",
+    "prefix_option",
+    "python_option",
+    "root",
+    "shown_group_option",
+]
 
 COMMON_NAMES = ("project", "quiet", "verbose", "json", "offline", "no_color")
 CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"]}
@@ -248,6 +262,38 @@ def _completing_project(ctx: click.Context) -> Path | None:
 def output_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return the option ``-o FILE`` (``-`` for standard output), as all that write a document have it."""
     return click.option("-o", "--output", type=click.Path(path_type=Path, allow_dash=True), metavar="FILE", help=text)
+
+
+def prefix_option(text: str, *, required: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return the option ``--prefix DIR``: the folder of an environment."""
+    kind = click.Path(path_type=Path, file_okay=False)
+    return click.option("--prefix", type=kind, required=required, metavar="DIR", help=text)
+
+
+def group_option(
+    text: str = "A group to add to the base; may be repeated.",
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return the option ``--group G``, which fills the parameter ``groups``; by default for what adds to the base."""
+    return click.option("--group", "groups", multiple=True, metavar="G", help=text)
+
+
+def shown_group_option() -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return the option ``--group G`` of what shows a lock: all of it, unless groups are chosen."""
+    return group_option("Show the base and this group only; may be repeated.")
+
+
+def platform_option(
+    text: str = "The platform; the first of the lock by default.",
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return the option ``--platform P``; by default that of what shows one platform of a lock."""
+    return click.option("--platform", metavar="P", help=text)
+
+
+def python_option(
+    text: str = "The interpreter; by default one of uv's, pyenv's or the PATH with the minor version of the lock.",
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return the option ``--python PATH``: the interpreter to work with."""
+    return click.option("--python", type=click.Path(path_type=Path, dir_okay=False), metavar="PATH", help=text)
 
 
 @click.group("envsolver", cls=Root, context_settings=CONTEXT_SETTINGS, no_args_is_help=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from envsolver.app.project import locate_environment
-from envsolver.cli.base import EnvironmentName, command
+from envsolver.cli.base import EnvironmentName, command, group_option, platform_option, prefix_option, python_option
 from envsolver.cli.retired import warn_if_retired
 from envsolver.cli.text import count, duration, size
 from envsolver.cli.ui import display_path
@@ -22,21 +22,10 @@ __all__ = ["build"]
 
 @command("build")
 @click.argument("name", type=EnvironmentName(shipped=True), metavar="NAME")
-@click.option(
-    "--prefix",
-    type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    metavar="DIR",
-    help="Where the environment is to lie; one that envsolver built there before is replaced.",
-)
-@click.option("--group", "groups", multiple=True, metavar="G", help="A group to add to the base; may be repeated.")
-@click.option("--platform", metavar="P", help="The platform; that of this machine by default.")
-@click.option(
-    "--python",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="PATH",
-    help="The interpreter; by default one of uv's, pyenv's or the PATH with the minor version of the lock.",
-)
+@prefix_option("Where the environment is to lie; one that envsolver built there before is replaced.")
+@group_option()
+@platform_option("The platform; that of this machine by default.")
+@python_option()
 @click.option("--no-bytecode", is_flag=True, help="Do not compile modules.")
 @click.option(
     "--bundle",

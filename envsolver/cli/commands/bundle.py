@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from envsolver.app.project import locate_environment
-from envsolver.cli.base import EnvironmentName, command
+from envsolver.cli.base import EnvironmentName, command, group_option, python_option
 from envsolver.cli.retired import warn_if_retired
 from envsolver.cli.text import count, size
 from envsolver.cli.ui import display_path
@@ -29,13 +29,8 @@ __all__ = ["bundle"]
     metavar="DIR|FILE.tar",
     help="A new folder, or a tar archive.",
 )
-@click.option("--group", "groups", multiple=True, metavar="G", help="A group to add to the base; may be repeated.")
-@click.option(
-    "--python",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="PATH",
-    help="The interpreter for wheels that have to be built.",
-)
+@group_option()
+@python_option("The interpreter for wheels that have to be built.")
 def bundle(ui: Ui, name: str, *, output: Path, groups: tuple[str, ...], python: Path | None) -> None:
     """Collect all files that an environment is built of.
 

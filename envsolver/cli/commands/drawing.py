@@ -10,7 +10,7 @@ import click
 from envsolver.app.graphing import GraphFormat, graph_text
 from envsolver.app.lockfile import read_lock
 from envsolver.app.project import locate_environment
-from envsolver.cli.base import EnvironmentName, command, output_option
+from envsolver.cli.base import EnvironmentName, command, output_option, platform_option, shown_group_option
 from envsolver.cli.output import write_document
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ __all__ = ["graph"]
     show_default=True,
     help="A picture, or a text for Graphviz or Mermaid.",
 )
-@click.option("--platform", metavar="P", help="Platform; the first of the lock by default.")
-@click.option("--group", "groups", multiple=True, metavar="G", help="Draw the base and this group only.")
+@platform_option()
+@shown_group_option()
 @output_option("Write to FILE; standard output by default (-).")
 def graph(
     ui: Ui,

@@ -10,7 +10,7 @@ import click
 from envsolver.app.exporting import FOLDERS, FORMATS, ExportOptions, export_folder
 from envsolver.app.exporting import export as exported
 from envsolver.app.project import locate_environment
-from envsolver.cli.base import EnvironmentName, command, output_option
+from envsolver.cli.base import EnvironmentName, command, group_option, output_option, platform_option
 from envsolver.cli.output import write_document
 from envsolver.cli.retired import warn_if_retired
 from envsolver.cli.ui import display_path
@@ -27,8 +27,8 @@ _FORMATS = f"The format to write: {', '.join(FORMATS)}."
 @command("export")
 @click.argument("name", type=EnvironmentName(shipped=True), metavar="NAME")
 @click.option("--format", "format_", type=click.Choice(FORMATS), required=True, metavar="FORMAT", help=_FORMATS)
-@click.option("--platform", metavar="P", help="One platform; all of the lock by default.")
-@click.option("--group", "groups", multiple=True, metavar="G", help="A group to add to the base; may be repeated.")
+@platform_option("One platform; all of the lock by default.")
+@group_option()
 @click.option("--no-hashes", is_flag=True, help="Leave the hashes out of requirements.")
 @output_option("Write to FILE; standard output by default (-).")
 def export(

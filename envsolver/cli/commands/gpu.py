@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envsolver.app.project import locate_environment, open_project, projects
-from envsolver.cli.base import EnvironmentName, command, group, output_option
+from envsolver.cli.base import (
+    EnvironmentName,
+    command,
+    group,
+    group_option,
+    output_option,
+    platform_option,
+    prefix_option,
+)
 from envsolver.cli.output import write_document
 from envsolver.cli.text import count, duration, fill
 from envsolver.model.errors import UsageError
@@ -35,8 +43,8 @@ def gpu() -> None:
 
 @command("expect")
 @click.argument("name", type=EnvironmentName(shipped=True), metavar="NAME")
-@click.option("--group", "groups", multiple=True, metavar="G", help="A group beside the base; may be repeated.")
-@click.option("--platform", metavar="P", help="The platform; that of this machine by default.")
+@group_option()
+@platform_option("The platform; that of this machine by default.")
 @output_option("Write the JSON to FILE; the probe takes it with --expect.")
 def expect(ui: Ui, name: str, *, groups: tuple[str, ...], platform: str | None, output: Path | None) -> None:
     """Say what a lock expects of a GPU node.
@@ -59,18 +67,14 @@ def expect(ui: Ui, name: str, *, groups: tuple[str, ...], platform: str | None, 
 
 @command("check")
 @click.argument("name", type=EnvironmentName(shipped=True), metavar="NAME")
-@click.option(
-    "--prefix", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="The environment to try."
-)
+@prefix_option("The environment to try.", required=False)
 @click.option(
     "--report",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
     help="Judge what a probe wrote on another node.",
 )
-@click.option(
-    "--group", "groups", multiple=True, metavar="G", help="A group that is installed; by default those of the build."
-)
+@group_option("A group that is installed; by default those of the build.")
 @click.option("--only", multiple=True, metavar="CHECK", help="Run this check alone; may be repeated.")
 @click.option(
     "--timeout", type=click.FloatRange(min=0.5), metavar="SECONDS", help="For each check, in place of its own."

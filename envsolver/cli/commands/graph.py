@@ -11,7 +11,7 @@ from envsolver.app.holding import held_back
 from envsolver.app.lockfile import read_lock
 from envsolver.app.project import locate_environment
 from envsolver.app.reasons import why as reports_of
-from envsolver.cli.base import EnvironmentName, command
+from envsolver.cli.base import EnvironmentName, command, platform_option, shown_group_option
 from envsolver.cli.text import count, fill, size
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ MOST_REASONS = 12
 @command("tree")
 @click.argument("name", type=EnvironmentName(shipped=True), metavar="NAME")
 @click.argument("package", required=False, metavar="[PACKAGE]")
-@click.option("--platform", metavar="P", help="Platform; the first of the lock by default.")
-@click.option("--group", "groups", multiple=True, metavar="G", help="Draw the base and this group only.")
+@platform_option()
+@shown_group_option()
 @click.option("--depth", type=click.IntRange(min=0), metavar="N", help="Draw at most N levels below the roots.")
 @click.option("--invert", is_flag=True, help="Draw below each package who requires it.")
 def tree(

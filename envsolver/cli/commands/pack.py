@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from envsolver.app.project import locate_environment
-from envsolver.cli.base import EnvironmentName, command
+from envsolver.cli.base import EnvironmentName, command, prefix_option
 from envsolver.cli.text import count, size
 from envsolver.cli.ui import display_path
 
@@ -20,13 +20,7 @@ __all__ = ["pack"]
 
 @command("pack")
 @click.argument("name", type=EnvironmentName(shipped=True), metavar="NAME")
-@click.option(
-    "--prefix",
-    type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    metavar="DIR",
-    help="The environment to pack.",
-)
+@prefix_option("The environment to pack.")
 @click.option(
     "-o",
     "--output",

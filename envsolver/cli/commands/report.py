@@ -9,7 +9,7 @@ import click
 
 from envsolver.app.project import locate_environment
 from envsolver.app.reporting import report_page
-from envsolver.cli.base import EnvironmentName, command, output_option
+from envsolver.cli.base import EnvironmentName, command, output_option, platform_option, shown_group_option
 from envsolver.cli.output import write_document
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ __all__ = ["report"]
 
 @command("report")
 @click.argument("name", type=EnvironmentName(shipped=True), metavar="NAME")
-@click.option("--platform", metavar="P", help="Platform; the first of the lock by default.")
-@click.option("--group", "groups", multiple=True, metavar="G", help="Show the base and this group only.")
+@platform_option()
+@shown_group_option()
 @output_option("Write to FILE; standard output by default (-).")
 def report(ui: Ui, name: str, *, platform: str | None, groups: tuple[str, ...], output: Path | None) -> None:
     """Write all that is known of a lock as one HTML page.

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from envsolver.app.project import locate_environment
-from envsolver.cli.base import EnvironmentName, command
+from envsolver.cli.base import EnvironmentName, command, group_option, prefix_option, python_option
 from envsolver.cli.text import count, size
 from envsolver.cli.ui import display_path
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from envsolver.app.syncing import Step, Synced, SyncPlan
     from envsolver.cli.ui import Ui
 
@@ -25,26 +26,9 @@ _WORDS = {"add": "added", "remove": "removed", "keep": "not in the lock, stays",
 
 @command("sync")
 @click.argument("name", type=EnvironmentName(shipped=True), metavar="NAME")
-@click.option(
-    "--prefix",
-    type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    metavar="DIR",
-    help="The environment to change.",
-)
-@click.option(
-    "--group",
-    "groups",
-    multiple=True,
-    metavar="G",
-    help="A group beside the base; may be repeated. By default those that it was built with.",
-)
-@click.option(
-    "--python",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="PATH",
-    help="The interpreter; by default the one that it has, if it is of the minor version of the lock.",
-)
+@prefix_option("The environment to change.")
+@group_option("A group beside the base; may be repeated. By default those that it was built with.")
+@python_option("The interpreter; by default the one that it has, if it is of the minor version of the lock.")
 @click.option("--bytecode/--no-bytecode", default=None, help="Compile it, or not; by default as it was built.")
 @click.option("--keep", is_flag=True, help="Leave packages and files alone that are not of the lock.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")

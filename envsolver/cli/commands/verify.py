@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from envsolver.app.project import locate_environment
-from envsolver.cli.base import EnvironmentName, command
+from envsolver.cli.base import EnvironmentName, command, group_option, prefix_option
 from envsolver.cli.text import count
 from envsolver.cli.ui import display_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from envsolver.app.verifying import Moved, Verified
     from envsolver.cli.ui import Ui
@@ -38,16 +38,8 @@ _WORDS = {
 
 @command("verify")
 @click.argument("name", type=EnvironmentName(shipped=True), metavar="NAME")
-@click.option(
-    "--prefix",
-    type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    metavar="DIR",
-    help="Where the environment lies.",
-)
-@click.option(
-    "--group", "groups", multiple=True, metavar="G", help="A group that it should have; by default those of its build."
-)  # fmt: skip
+@prefix_option("Where the environment lies.")
+@group_option("A group that it should have; by default those of its build.")
 def verify(ui: Ui, name: str, *, prefix: Path, groups: tuple[str, ...]) -> int:
     """Say whether an environment is what its lock says.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from envsolver.app.project import open_project
-from envsolver.cli.base import EnvironmentName, command
+from envsolver.cli.base import EnvironmentName, command, group_option, python_option
 from envsolver.cli.ui import display_path
 
 if TYPE_CHECKING:
@@ -21,13 +21,8 @@ __all__ = ["wheel"]
 @command("wheel")
 @click.argument("name", type=EnvironmentName(), metavar="NAME")
 @click.argument("packages", nargs=-1, metavar="[PACKAGE]...")
-@click.option("--group", "groups", multiple=True, metavar="G", help="A group beside the base; may be repeated.")
-@click.option(
-    "--python",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="PATH",
-    help="The interpreter; by default one of uv's, pyenv's or the PATH with the minor version of the lock.",
-)
+@group_option()
+@python_option()
 @click.option("--rebuild", is_flag=True, help="Build what the wheelhouse has once more, and compare.")
 @click.option("--anew", is_flag=True, help="Forget what the lock says of the builds; write it anew.")
 @click.option(
