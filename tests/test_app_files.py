@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -182,3 +183,12 @@ def test_a_text_of_any_size_is_not_read(tmp_path: Path, monkeypatch: pytest.Monk
     assert read_text(tmp_path / "a") == "x" * 10
     with pytest.raises(FileError, match="larger than"):
         read_text(tmp_path / "b")
+
+
+def test_what_is_no_ordinary_file_is_read_whole(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = threading.Thread(target=lambda: path.write_bytes(b"some words\n"))
+    writer.start()
+    assert read_text(path) == "some words\n"
+    writer.join()

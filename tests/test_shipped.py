@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from envsolver.spec.curated import PREFIX, curated_root, located, shown_in
+from envsolver.spec.curated import PREFIX, curated_root, located, resolved_path, shown_in
 from tests.support.cli import CommandLine
 
 if TYPE_CHECKING:
@@ -151,3 +151,19 @@ def test_a_recorded_index_of_the_catalogue_is_left_alone(empty: CommandLine) -> 
     done = empty("index", "freeze", "pytorch-cu116")
     assert done.status == 2
     assert "-o FILE" in done.said
+
+
+def test_a_file_is_shown_where_it_lies(tmp_path: Path) -> None:
+    project, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    (project / "specs").mkdir(parents=True)
+    elsewhere.mkdir()
+    (elsewhere / "b.yaml").touch()
+    (project / "specs" / "b.yaml").symlink_to(elsewhere / "b.yaml")
+    (project / "linked").symlink_to(elsewhere)
+    assert shown_in(project / "specs" / "a.yaml", project) == "specs/a.yaml"
+    assert shown_in(project / "linked" / ".." / "project" / "specs" / "a.yaml", project) == "specs/a.yaml"
+    assert shown_in(project / "specs" / "b.yaml", project) == (project / "specs" / "b.yaml").as_posix()
+    assert shown_in(tmp_path / "project-2" / "a.yaml", project) == (tmp_path / "project-2" / "a.yaml").as_posix()
+    assert shown_in(project, project) == "."
+    assert resolved_path(project / "linked" / "b.yaml") == elsewhere.resolve() / "b.yaml"
+    assert resolved_path(project / "specs" / "..") == project.resolve()

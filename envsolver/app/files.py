@@ -103,7 +103,11 @@ def read_text(path: Path) -> str | None:
     """
     try:
         with path.open("rb") as file:
-            data = file.read(MOST_TEXT + 1)
+            # To ask for memory for all that could be there costs more than the reading.
+            size = min(os.fstat(file.fileno()).st_size, MOST_TEXT)
+            data = file.read(size + 1)
+            if len(data) > size:  # it has grown, or is no ordinary file
+                data += file.read(MOST_TEXT + 1 - len(data))
         if len(data) > MOST_TEXT:
             raise FileError(f"{_shown(path)} is larger than {MOST_TEXT >> 20} MiB: it is no lock")
         return data.decode("utf-8")

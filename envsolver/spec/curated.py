@@ -7,6 +7,7 @@ lies on a machine.
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ __all__ = [
     "frozen_repodata",
     "located",
     "mapping_path",
+    "resolved_path",
     "root_of",
     "shown_in",
 ]
@@ -52,22 +54,31 @@ def _catalogue_of(package: Path) -> Path | None:
 
 def shown_in(path: Path, project: Path) -> str:
     """Return how messages and locks name a file: relative to the project, else as one of the catalogue."""
-    resolved = path.resolve()
+    resolved = f"{resolved_path(path)}{os.sep}"
     project = _without_links(project) if project.is_absolute() else project.resolve()
     root = curated_root()
     # One may lie in the other: a virtual environment in a project, an example in the repository. The nearer one counts.
-    places = [(project, ""), *([(root, PREFIX)] if root is not None and root != project else [])]
-    holding = [place for place in places if resolved.is_relative_to(place[0])]
+    places = [(str(project), ""), *([(str(root), PREFIX)] if root is not None and root != project else [])]
+    holding = [place for place in places if resolved.startswith(place[0].rstrip(os.sep) + os.sep)]
     if not holding:
         return path.as_posix()
-    folder, prefix = max(holding, key=lambda place: len(place[0].parts))
-    return f"{prefix}{resolved.relative_to(folder).as_posix()}"
+    folder, prefix = max(holding, key=lambda place: len(place[0]))
+    inner = resolved[len(folder.rstrip(os.sep)) + 1 : -1].replace(os.sep, "/")
+    return f"{prefix}{inner or '.'}"
+
+
+def resolved_path(path: Path) -> Path:
+    """Return a path without links, as ``Path.resolve`` does; the folders of a catalogue are looked at once."""
+    if not path.is_absolute() or path.name == "..":
+        return path.resolve()
+    found = _without_links(path.parent) / path.name
+    return found.resolve() if found.is_symlink() else found
 
 
 @lru_cache(maxsize=16)
-def _without_links(project: Path) -> Path:
+def _without_links(folder: Path) -> Path:
     # Asked for every file of a catalogue.
-    return project.resolve()
+    return folder.resolve()
 
 
 def root_of(shown: str, project: Path) -> Path:

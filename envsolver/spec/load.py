@@ -12,7 +12,7 @@ from envsolver.model.spec import BaseSpec
 from envsolver.model.wording import system_reason
 from envsolver.spec import fields, subfields, words
 from envsolver.spec.checks import redact
-from envsolver.spec.curated import curated_root, shown_in
+from envsolver.spec.curated import curated_root, resolved_path, shown_in
 from envsolver.spec.nodes import MAX_BYTES, ScalarNode, parse_yaml
 from envsolver.spec.values import Located, Part, Reading, nearest
 
@@ -123,6 +123,7 @@ class _Loader:
         self._project = project
         self._validate = validate
         self._merged: dict[Path, Part | None] = {}
+        self._paths: dict[Path, Path] = {}
         self._files: list[str] = []
         self._pythons: list[Located[str]] = []
         self._complete = True
@@ -146,7 +147,7 @@ class _Loader:
         if part is None:
             part, self._complete = Part(Origin(shown)), False
         spec = build_spec(part, path.stem, self._files, self.problems, complete=self._complete)
-        built_on = self._built_on.get(path.resolve())
+        built_on = self._built_on.get(self._real(path))
         return replace(spec, bases=built_on) if built_on else spec
 
     def excluded_pythons(self, spec: Spec) -> list[Problem]:
@@ -165,13 +166,18 @@ class _Loader:
                 problems.append(Problem(f"{message} {spec.python_origin}", requires.origin))
         return problems
 
+    def _real(self, path: Path) -> Path:
+        if path not in self._paths:
+            self._paths[path] = resolved_path(path)
+        return self._paths[path]
+
     def _with_bases(self, path: Path, chain: tuple[_Step, ...]) -> Part | None:
         """Return a file merged with its bases, None where it cannot be used.
 
         Raises:
             OSError: the file cannot be read.
         """
-        key = path.resolve()
+        key = self._real(path)
         if key in self._merged:
             return self._merged[key]
         reading = Reading(display_path(path, self._project), self.problems, self._validate)
@@ -195,7 +201,7 @@ class _Loader:
         bases: list[Part] = []
         built_on: list[BaseSpec] = []
         for name, frozen in extended(part):
-            here = (*chain, _Step(path.resolve(), name.origin))
+            here = (*chain, _Step(self._real(path), name.origin))
             base_path = self._find_base(path.parent, name)
             base = None if base_path is None or self._is_circle(base_path, here) else self._base(base_path, name, here)
             if base is None or base_path is None:
@@ -209,8 +215,8 @@ class _Loader:
             if frozen:
                 message = f"extends: {name.value} is a base without a lock: it cannot be frozen"
                 self.problems.append(Problem(message, name.origin, "leave `frozen` out"))
-            built_on += self._built_on.get(base_path.resolve(), ())
-        self._built_on[path.resolve()] = tuple({base.path: base for base in built_on}.values())
+            built_on += self._built_on.get(self._real(base_path), ())
+        self._built_on[self._real(path)] = tuple({base.path: base for base in built_on}.values())
         return bases
 
     def _base(self, path: Path, name: Located[str], chain: tuple[_Step, ...]) -> Part | None:
@@ -239,7 +245,7 @@ class _Loader:
 
     def _is_circle(self, path: Path, chain: tuple[_Step, ...]) -> bool:
         for place, step in enumerate(chain):
-            if step.path == path.resolve():
+            if step.path == self._real(path):
                 circle = [f"{inner.path.stem} ({inner.origin})" for inner in chain[place:]]
                 message = f"extends goes round in a circle: {' → '.join([*circle, step.path.stem])}"
                 self.problems.append(Problem(message, chain[-1].origin))
