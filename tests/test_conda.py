@@ -438,6 +438,24 @@ def test_findings_know_what_conda_provides(joint: Joint) -> None:
     assert 'name = "conda:numpy"' in text
 
 
+def test_findings_know_for_which_cuda_packages_of_conda_were_built(joint: Joint) -> None:
+    joint.main.add("pytorch", "1.12.1", [PYTHON, "cudatoolkit >=11.6,<11.7"], build="py3.9_cuda11.6_cudnn8.3.2_0")
+    joint.main.add("torchvision", "0.13.1", [PYTHON], build="py39_cu113")
+    joint.main.add("cudatoolkit", "11.6.0", build="hecad31d_11", suffix=".tar.bz2")
+    publish(joint.index, "nvidia-cublas-cu11", "11.10.3.66")
+    body = "conda: [pytorch, torchvision, cudatoolkit]\npip: [nvidia-cublas-cu11]\n"
+    joint.lock(body)
+    judged = " ".join(joint.cli("check", "a", "--notes").out.split())
+    assert "GPU002: torchvision 0.13.1 is a CUDA 11.3 build; torch 1.12.1 is a CUDA 11.6 build" in judged
+    assert "DUP005: the libraries of CUDA come twice: by conda (conda:cudatoolkit 11.6.0) and by pip" in judged
+    # A lock that the spec has left behind is judged by what the spec says now.
+    joint.spec(body + "gpu: { cuda: '12.1', driver: 450.36.06 }\n")
+    judged = " ".join(joint.cli("check", "a", "--notes").out.split())
+    assert "GPU001: torch 1.12.1 is a CUDA 11.6 build; asked for is CUDA 12.1" in judged
+    assert "GPU003: conda:cudatoolkit 11.6.0 is a CUDA 11.6 build; asked for is CUDA 12.1" in judged
+    assert "GPU006: CUDA 11.6, for which conda:cudatoolkit 11.6.0 and torch 1.12.1 were built, needs driver" in judged
+
+
 def test_exports_for_conda(joint: Joint) -> None:
     joint.main.add("pytorch", "1.12.1", [PYTHON, "mkl >=2018", "ring"], build="py3.9_0")
     joint.main.add("mkl", "2022.1", md5=None)

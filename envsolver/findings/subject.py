@@ -218,6 +218,7 @@ def subjects_of(
     found = []
     for target in lock.targets:
         parts: dict[Name, Part] = {}
+        other: dict[str, Part] = {}
         digests: dict[Name, str] = {}
         names = _names(lock, target.name)
         for locked, package in lock.packages_on(target.name).items():
@@ -232,7 +233,11 @@ def subjects_of(
                 # Extras that nobody asks for bring no edges into a lock.
                 needs=tuple(dict.fromkeys(_need(edge, names) for edge in package.edges(target.name))),
                 hashed=file.sha256 is not None or file.commit is not None or file.md5 is not None,
+                manager="conda" if is_conda(locked) else "pip",
+                build_string=_build_string(file.filename) if is_conda(locked) else None,
             )
+            if is_conda(name):
+                other[name.removeprefix(CONDA_PREFIX)] = parts[name]
             if file.sha256 is not None:
                 digests[name] = file.sha256
         found.append(
@@ -241,6 +246,7 @@ def subjects_of(
                 label=target.name,
                 target=target.to_target(lock.python),
                 parts=parts,
+                other=other,
                 roots=tuple(_roots(lock, target.name, roots, names)),
                 gpu=gpu,
                 base_image=base_image,
@@ -249,6 +255,10 @@ def subjects_of(
             )
         )
     return tuple(found)
+
+
+def _build_string(filename: str) -> str:
+    return filename.removesuffix(".conda").removesuffix(".tar.bz2").rpartition("-")[2]
 
 
 def _names(lock: Lock, target: str) -> dict[Name, Name]:

@@ -6,7 +6,6 @@ The names that matter to GPU environments and their surroundings, each compared 
 
 from __future__ import annotations
 
-import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -126,8 +125,8 @@ def fits_gpu(package: str, version: str, build: str, gpu: GpuSpec | None) -> boo
         return False
     if variant.backend == "cpu" or gpu.version is None or variant.version is None:
         return True
-    # The channel pytorch writes the minor version (cuda11.6) and pairs it with a toolkit of that version. conda-forge
-    # writes the oldest one that will do (cuda112): within a major version CUDA keeps its binary interface.
-    if re.search(r"cuda\d+\.\d", build):
+    # The channel pytorch writes the minor version (cuda11.6, cu116) and pairs it with a toolkit of that version.
+    # conda-forge writes the oldest one that will do (cuda112): within a major version CUDA keeps its binary interface.
+    if "." in variant.version:
         return variant.version == gpu.version
     return variant.major == gpu.version.partition(".")[0]

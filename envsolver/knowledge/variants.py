@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from envsolver.knowledge.rules import admits
 from envsolver.knowledge.tables import builds, carried, torch_tables
-from envsolver.model.candidate import normalize_name
+from envsolver.model.candidate import CONDA_PREFIX, normalize_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,6 +52,9 @@ _TAG = re.compile(r"(?:^|[^a-z])(?:cu|cuda)-?(\d{2,3})(?:x|v\d+)?(?![a-z0-9])")
 _LOCAL = re.compile(r"(?:^|[^a-z]|t\d{2,3})(?:cu|cuda)(\d{2,3})")
 _ROCM = re.compile(r"rocm-?(\d+(?:[.-]\d+)*)")
 _CONDA = re.compile(r"cuda(\d+)(?:\.(\d+))?")
+_CONDA_TAG = re.compile(r"(?:^|_)cu(\d{2,3})(?:_|$)")
+_TOOLKITS = frozenset({"cuda-toolkit", "cuda-version", "cudatoolkit", "pytorch-cuda"})
+"""Packages of conda whose version is that of CUDA."""
 _NVIDIA = re.compile(r"nvidia-[a-z0-9-]+-cu(\d{2})")
 
 
@@ -107,7 +110,7 @@ def variant_of(
         build_string: of a conda package.
     """
     if build_string is not None:
-        return _of_build_string(build_string)
+        return _of_toolkit(name.removeprefix(CONDA_PREFIX), version) or _of_build_string(build_string)
     if not filename.endswith(".whl"):
         return None
     if _of_no_variant(name, version):
@@ -184,13 +187,23 @@ def _of_name(name: Name, version: str) -> Variant | None:
     return None
 
 
+def _of_toolkit(package: str, version: str) -> Variant | None:
+    found = re.match(r"\d+\.\d+", version) if package in _TOOLKITS else None
+    return Variant("cuda", found[0], origin=f"version {version}") if found else None
+
+
 @lru_cache(maxsize=1024)
 def _of_build_string(build: str) -> Variant | None:
-    """Read ``py3.9_cuda11.6_cudnn8.3.2_0`` (channel pytorch), ``cuda112py39h...`` (conda-forge), ``cpu_py39...``."""
+    """Read ``py3.9_cuda11.6_cudnn8.3.2_0`` and ``py39_cu116`` (channel pytorch), ``cuda112py39h...``, ``cpu_py39...``.
+
+    conda-forge writes the oldest version of CUDA that will do: only the major version says something.
+    """
     origin = f"build {build}"
     if found := _CONDA.search(build):
-        version = f"{found[1]}.{found[2]}" if found[2] else cuda_of_tag(found[1])
+        version = f"{found[1]}.{found[2]}" if found[2] else cuda_of_tag(found[1]).partition(".")[0]
         return Variant("cuda", version, origin=origin)
+    if found := _CONDA_TAG.search(build):
+        return Variant("cuda", cuda_of_tag(found[1]), origin=origin)
     if found := _ROCM.search(build):
         return Variant("rocm", found[1], origin=origin)
     return Variant("cpu", origin=origin) if re.search(r"(?:^|_)cpu", build) else None
