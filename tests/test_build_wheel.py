@@ -437,6 +437,24 @@ def test_a_tool_that_is_missing(with_settings: CommandLine, default_index: Index
     assert not any((cache() / "v1" / "store" / kind).exists() for kind in ("archives", "wheels-1"))
 
 
+def test_a_wheel_that_other_tools_made(with_settings: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without the tools takes what one that had them, and the same wheelhouse, has built."""
+    run = with_settings
+    monkeypatch.setattr("envsolver.app.works.toolchain", lambda *_: ("cc 1",))
+    assert run("wheel", "demo", *PYTHON).status == 0
+    monkeypatch.setattr("envsolver.app.works.toolchain", lambda *_: ("cc 2",))
+    (run.root / "tools" / "tool-of-mine").unlink()
+    shutil.rmtree(cache() / "v1" / "store")
+    assert run("build", "demo", "--prefix", "env", *PYTHON).status == 0
+    assert run("bundle", "demo", "-o", "demo.tar", *PYTHON).status == 0
+    # Another one than the lock wants is no help, and to build it once more takes the tools.
+    assert "needs tool-of-mine" in run("wheel", "demo", "--rebuild", *PYTHON).said
+    (kept,) = (cache() / "v1" / "wheelhouse").glob("*/plain*.whl")
+    kept.write_bytes(kept.read_bytes() + b" ")
+    shutil.rmtree(cache() / "v1" / "store")
+    assert "needs tool-of-mine" in run("build", "demo", "--prefix", "env", *PYTHON).said
+
+
 def test_a_tool_that_one_of_several_builds_lacks(with_settings: CommandLine, default_index: IndexServer) -> None:
     run = with_settings
     source(default_index, "early", PLAIN.replace("plain", "early"))

@@ -174,7 +174,11 @@ class Works:
         """Return the wheel that the wheelhouse has of a build; it may be another one than that of the lock."""
         if build is None or not build.is_built:
             return None
-        return self._house.get(self._key(build, digest), build.sha256)
+        kept = self._house.get(self._key(build, digest), build.sha256)
+        if self.rebuild or (kept is not None and file_digest(kept) == build.sha256):
+            return kept
+        # The same bytes, whatever they were made with: nobody needs a toolkit for a wheel that is there.
+        return self._house.find(build.wheel, build.sha256) or kept
 
     def _settings(self, pin: Pin) -> LockedBuild:
         return settings_of(self._spec, self.lock, pin, self.target.platform)

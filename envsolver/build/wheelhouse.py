@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from glob import escape
 from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ __all__ = ["SharedHouse", "Wheelhouse", "file_digest", "is_local", "key_of"]
 
 _LAYOUT = "v1"
 _PIECE = 1 << 20
+_WORK = "work-"
 
 
 def key_of(*, source: str, closure: Iterable[str], interpreter: str, platform: str, tools: Iterable[str]) -> str:
@@ -150,11 +152,19 @@ class Wheelhouse:
         here = self._here(key)
         if self._shared is None or (here is not None and file_digest(here) == sha256):
             return here
-        with scratch(self._base, "work-") as folder:
+        with scratch(self._base, _WORK) as folder:
             fetched = self._shared.get(key, folder)
             if fetched is None or file_digest(fetched) != sha256:
                 return here
             return self._keep(key, fetched)
+
+    def find(self, filename: str, sha256: str) -> Path | None:
+        """Return a wheel with this very content that another build has left here, with other tools for one, or None."""
+        for wheel in sorted(self._base.glob(f"*/{escape(filename)}")):
+            # What another process is working on is not there yet.
+            if not wheel.parent.name.startswith(_WORK) and file_digest(wheel) == sha256:
+                return wheel
+        return None
 
     def put(self, key: str, wheel: Path) -> Path:
         """Keep a wheel in place of what the key had; return where.
@@ -177,7 +187,7 @@ class Wheelhouse:
 
     def _keep(self, key: str, wheel: Path) -> Path:
         final = self._base / key
-        with scratch(self._base, "work-") as folder:
+        with scratch(self._base, _WORK) as folder:
             kept = folder / "kept"
             kept.mkdir()
             shutil.copyfile(wheel, kept / wheel.name)
