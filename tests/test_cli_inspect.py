@@ -158,6 +158,7 @@ def test_show_as_json(cli: CommandLine) -> None:
         "origin": {"path": "specs/_base.yaml", "line": 9},
         "group": "",
         "reason": None,
+        "platforms": [],
         "base": None,
         "until": None,
         "advisory": None,
