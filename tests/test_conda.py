@@ -27,6 +27,7 @@ from envsolver.spec.load import load_spec
 from tests.support.channels import PYTHON, ChannelFolder
 from tests.support.cli import publish
 from tests.support.joint import HEAD, versions
+from tests.support.packages import make_sdist
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -454,6 +455,15 @@ def test_findings_know_for_which_cuda_packages_of_conda_were_built(joint: Joint)
     assert "GPU001: torch 1.12.1 is a CUDA 11.6 build; asked for is CUDA 12.1" in judged
     assert "GPU003: conda:cudatoolkit 11.6.0 is a CUDA 11.6 build; asked for is CUDA 12.1" in judged
     assert "GPU006: CUDA 11.6, for which conda:cudatoolkit 11.6.0 and torch 1.12.1 were built, needs driver" in judged
+
+
+def test_what_a_build_wants_beside_it_and_conda_provides_is_told_as_such(joint: Joint) -> None:
+    joint.main.add("pytorch", "1.12.1", [PYTHON])
+    joint.index.add("horovod-1.0.tar.gz", make_sdist("horovod", "1.0", static=True))
+    joint.spec("conda: [pytorch]\npip: [horovod]\nbuild: { horovod: { beside: [torch] } }\n")
+    done = joint.cli("lock", "a")
+    assert done.status == 0
+    assert "torch comes by conda (pytorch 1.12.1), and builds have wheels beside them only" in done.said
 
 
 def test_exports_for_conda(joint: Joint) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from envsolver.app.timing import Stopwatch
 from envsolver.lock.builds import locked_beside
 from envsolver.lock.model import BuildFile, LockedBuild, LockedPackage
+from envsolver.model.candidate import conda_name, normalize_name
 from envsolver.model.errors import ArtefactError, MetadataUnusableError, UsageError
 from envsolver.model.origin import Origin
 from envsolver.model.spec import BuildSpec, SpecRequirement
@@ -41,7 +42,7 @@ def settings_of(spec: Spec, lock: Lock, pin: Pin, platform: str) -> LockedBuild:
     said = next((one for one in spec.builds if one.package == name), BuildSpec(package=name, origin=_NOWHERE))
     beside = locked_beside(lock, said.beside, platform)
     if absent := sorted(set(said.beside) - {one.partition("==")[0] for one in beside}):
-        raise UsageError(f"{said.origin}: build: {name}: {', '.join(absent)} is not in the lock")
+        raise UsageError(f"{said.origin}: build: {name}: {'; '.join(_absence(lock, one) for one in absent)}")
     return LockedBuild(
         name=name,
         version=pin.package.version,
@@ -55,6 +56,17 @@ def settings_of(spec: Spec, lock: Lock, pin: Pin, platform: str) -> LockedBuild:
         path=said.path,
         needs=tuple(sorted(said.tools)),
     )
+
+
+def _absence(lock: Lock, project: str) -> str:
+    """Say why a project cannot stand beside a build: it is not locked, or not as a wheel."""
+    from envsolver.knowledge.conda import conda_candidates
+
+    packages = {conda_name(package): package for package in conda_candidates(normalize_name(project), {})}
+    found = next((one for one in lock.packages if one.name in packages), None)
+    if found is None:
+        return f"{project} is not in the lock"
+    return f"{project} comes by conda ({packages[found.name]} {found.version}), and builds have wheels beside them only"
 
 
 def is_up_to_date(build: LockedBuild, said: LockedBuild) -> bool:
