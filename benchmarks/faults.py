@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from benchmarks.matrix import matrix
 from tests.bad_input import CASES, SPEC, set_up
 from tests.buildkills import PHASES, build_kills
 from tests.dialects import DIALECTS, LOCKED, PINS
@@ -45,6 +46,7 @@ _HEAD = """\
 
 Each case starts with a project that has been locked, and a spec that has changed since. The index is a server on this
 machine; its port and the folders stand here as `8080` and `/home/me`. *Files* says what became of the project's files.
+The first table is another one: it disturbs each command, and looks at what it has made.
 """
 _INTRODUCTIONS = {
     "Input and indexes": "Something is wrong with what is asked for, with an index, or with the machine.",
@@ -165,10 +167,10 @@ def _wrong(statuses: tuple[int, ...], expected: tuple[int, ...], missing: list[s
     return "; ".join([*parts, *(f"does not say {text!r}" for text in missing)])
 
 
-def markdown(found: Iterable[Row]) -> str:
-    """Return the tables, and below each what was said."""
+def markdown(found: Iterable[Row], table: str = "") -> str:
+    """Return the tables, that of faults and commands first, and below the others what was said."""
     found = list(found)
-    parts = [_HEAD]
+    parts = [_HEAD, table]
     for section in dict.fromkeys(row.section for row in found):
         mine = [row for row in found if row.section == section]
         lines = [f"\n## {section}\n\n{_INTRODUCTIONS[section]}\n\n| case | exit | files |\n| --- | --- | --- |"]
@@ -221,6 +223,7 @@ def _build_kill_lines(number: int) -> tuple[list[str], bool]:
 
 @click.command()
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the tables to a file.")
+@click.option("--matrix", "only", is_flag=True, help="Only the table of every fault under every command.")
 @click.option("--kills", "number", type=int, default=_KILLS, show_default=True, help="Kill so many runs.")
 @click.option(
     "--build-kills",
@@ -230,17 +233,30 @@ def _build_kill_lines(number: int) -> tuple[list[str], bool]:
     show_default=True,
     help="Kill so many builds in each phase.",
 )
-def main(output: Path | None, number: int, in_phases: int) -> None:
+def main(output: Path | None, number: int, in_phases: int, *, only: bool) -> None:
     """Run every case and print what the user saw."""
     # What this machine is configured for stays out of the table.
     for variable in set(os.environ) - set(_KEPT_VARIABLES):
         del os.environ[variable]
     os.environ.update(NO_COLOR="1", LC_ALL="C.UTF-8", PIP_CONFIG_FILE=os.devnull, UV_NO_CONFIG="1")
+    text, sound = matrix(partial(click.echo, err=True))
+    if not only:
+        text, others_sound = _others(text, number, in_phases)
+        sound = sound and others_sound
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        output.write_text(text, encoding="utf-8")
+    sys.exit(0 if sound else 1)
+
+
+def _others(table: str, number: int, in_phases: int) -> tuple[str, bool]:
+    """Run all other cases; return the whole page, with the table in it, and whether all ended as they should."""
     found = []
     for row in rows():
         found.append(row)
         click.echo(f"{'WRONG' if row.wrong else 'ok':5} {row.name} {row.wrong}".rstrip(), err=True)
-    text = markdown(found)
+    text = markdown(found, table)
     sound = True
     if number:
         lines, sound = _kill_lines(number)
@@ -251,11 +267,7 @@ def main(output: Path | None, number: int, in_phases: int) -> None:
         text += "".join(lines)
         click.echo(f"{'ok' if sound_builds else 'WRONG':5} {in_phases} kills in each phase of a build", err=True)
         sound = sound and sound_builds
-    if output is None:
-        click.echo(text, nl=False)
-    else:
-        output.write_text(text, encoding="utf-8")
-    sys.exit(0 if sound and not any(row.wrong for row in found) else 1)
+    return text, sound and not any(row.wrong for row in found)
 
 
 if __name__ == "__main__":

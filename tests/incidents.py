@@ -23,10 +23,24 @@ if TYPE_CHECKING:
 
     from tests.bad_input import Stage
 
-__all__ = ["INCIDENTS", "Ended", "Incident", "Report", "run", "snapshot"]
+__all__ = [
+    "EAGER",
+    "IMPATIENT",
+    "INCIDENTS",
+    "LATER",
+    "LIMITED",
+    "UNRESOLVED",
+    "Ended",
+    "Incident",
+    "Report",
+    "run",
+    "snapshot",
+    "start",
+    "wait",
+]
 
 _PATIENCE = 60.0
-_UNRESOLVED = (
+UNRESOLVED = (
     "import socket, sys\n"
     "ask, asked = socket.getaddrinfo, []\n"
     "def unknown_at_first(*names, **more):\n"
@@ -39,7 +53,7 @@ _UNRESOLVED = (
     "sys.exit(main())\n"
 )
 """Starts envsolver where the first question for an address has no answer."""
-_EAGER = (
+EAGER = (
     "import sys\n"
     "from envsolver.sources import retry\n"
     "retry.RetryPolicy.delay = lambda self, attempt, jitter: 0.01\n"
@@ -47,7 +61,7 @@ _EAGER = (
     "sys.exit(main())\n"
 )
 """Starts envsolver that does not wait before it tries again."""
-_LATER = (
+LATER = (
     "import sys, time\n"
     "now, later = time.time, float(sys.argv.pop(1))\n"
     "time.time = lambda: now() + later\n"
@@ -55,7 +69,7 @@ _LATER = (
     "sys.exit(main())\n"
 )
 """Starts envsolver with a clock that is so many seconds ahead."""
-_IMPATIENT = (
+IMPATIENT = (
     "import sys\n"
     "from envsolver.sources import transport\n"
     "transport.SLOW_SECONDS, transport.SLOW_BYTES = 0.3, 1 << 20\n"
@@ -63,7 +77,7 @@ _IMPATIENT = (
     "sys.exit(main())\n"
 )
 """Starts envsolver with less patience for a server that drips than the half minute that it has."""
-_LIMITED = (
+LIMITED = (
     "import resource, sys\n"
     "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)),) * 2)\n"
     "from envsolver.cli.main import main\n"
@@ -193,7 +207,7 @@ def _stopped_by(number: signal.Signals) -> Callable[[Stage], Report]:
 
 def _no_room(stage: Stage) -> Report:
     before = _relocking(stage)
-    ended = run(stage, "lock", "train", program=(_LIMITED, "100"))
+    ended = run(stage, "lock", "train", program=(LIMITED, "100"))
     return Report(ended=(ended,), sound=snapshot(stage) == before)
 
 
@@ -224,7 +238,7 @@ def _under(program: str, *, host: str = "127.0.0.1", **fault: object) -> Callabl
 def _clock_set_back(stage: Stage) -> Report:
     """Lock with a clock that is a year ahead; then, with the right one, a release that came since has to be seen."""
     _relocking(stage)
-    early = run(stage, "lock", "train", program=(_LATER, str(365 * 86400)))
+    early = run(stage, "lock", "train", program=(LATER, str(365 * 86400)))
     publish(stage.server, "more", "1.1")
     ended = run(stage, "lock", "train", "--upgrade")
     return Report(ended=(early, ended), sound="more==1.1" in (stage.root / "locks/train.requirements.txt").read_text())
@@ -288,7 +302,7 @@ def _reset_everywhere(stage: Stage) -> Report:
         stage.server.fault("/files/*more*", times=1, drop_after=number)
         (stage.root / "locks/train.lock.toml").unlink()
         shutil.rmtree(stage.environ["ENVSOLVER_CACHE_DIR"])
-        ended = run(stage, "lock", "train", program=(_EAGER,))
+        ended = run(stage, "lock", "train", program=(EAGER,))
         if ended.status:
             return Report(ended=(ended, ended), sound=False)
         made = _locks(stage)
@@ -352,12 +366,12 @@ INCIDENTS: tuple[Incident, ...] = (
     ),
     Incident(
         name="server that drips, at first, and one that does not",
-        happen=_under(_IMPATIENT, times=1, pause=0.2, body=b"<!-- -->" * 2000),
+        happen=_under(IMPATIENT, times=1, pause=0.2, body=b"<!-- -->" * 2000),
         statuses=(0, 0),
     ),
     Incident(
         name="host name that is not known at first, and one that is",
-        happen=_under(_UNRESOLVED, host="localhost"),
+        happen=_under(UNRESOLVED, host="localhost"),
         statuses=(0, 0),
     ),
     Incident(name="clock that was a year ahead, and set back", happen=_clock_set_back, statuses=(0, 0)),
