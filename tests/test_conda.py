@@ -329,7 +329,9 @@ def test_channels_that_do_not_answer_or_not_with_repodata(joint: Joint) -> None:
     broken = joint.cli.root / "broken" / "linux-64"
     broken.mkdir(parents=True)
     (broken / "repodata.json").write_text('{"packages": {', encoding="utf-8")
-    assert "cannot be read" in joint.refused("conda: [lib]\n", broken.parent.as_uri(), status=4)
+    said = joint.refused("conda: [lib]\n", broken.parent.as_uri(), status=4)
+    assert "cannot be read" in said
+    assert "its repodata is damaged or cut short" in said
 
 
 def test_what_to_do_about_a_channel_that_does_not_answer(joint: Joint, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -168,6 +168,8 @@ class CondaChannels:
         if place != channel.url:
             return f"{MIRRORS} has {channel.name} read from {redact(place)}: see that this is right and answers"
         name = channel.name.rstrip("/").rpartition("/")[2]
+        if "failed to parse" in said:
+            return f"its repodata is damaged or cut short: try --refresh, or a mirror ({MIRRORS})"
         return (
             f"if it cannot be reached from here, name a mirror that can: "
             f"{MIRRORS}='{redact(channel.name)}=https://mirror.example/{name}'; --offline takes what the cache has"
