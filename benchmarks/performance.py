@@ -106,10 +106,12 @@ _HEAD = """\
 <!-- Made by: python -m benchmarks.performance -->
 
 Measured by `python -m benchmarks`, which anybody can repeat; nothing here is an estimate. Whole processes, in turns, on
-one machine, on {day}: {cores} cores, {memory:.0f} GiB of memory, CPython {python}. The index is a recording of a real
-one on the same machine: pages, metadata of wheels (PEP 658), source archives, with the round trip that stands in the
-table, paid by every request and once more by every new connection, and with or without `Cache-Control` and `ETag`. A
-bandwidth is not imitated. Tools: {tools}.
+one machine, on {day}: {cores} cores, {memory:.0f} GiB of memory, CPython {python}{load}.
+{note}
+
+The index is a recording of a real one on the same machine: pages, metadata of wheels (PEP
+658), source archives, with the round trip that stands in the table, paid by every request and once more by every new
+connection, and with or without `Cache-Control` and `ETag`. A bandwidth is not imitated. Tools: {tools}.
 
 - *cold*: nothing is cached. *warm*: the cache has seen it, there is no lock. *no-op*: nothing has changed since the
   lock. *re-lock*: one requirement has changed, the lock is there, the cache has not seen the change.
@@ -130,13 +132,16 @@ are. *waiting*: for sockets and for other threads.
 
 def page(document: Mapping[str, Any]) -> str:
     """Return the page."""
-    rows = document["rows"]
+    rows, load = document["rows"], document["machine"]["load"]
     parts = [
         _HEAD.format(
             day=document["day"],
             cores=document["machine"]["cores"],
             memory=document["machine"]["memory"] / (1 << 30),
             python=document["machine"]["python"],
+            # Of figures that were put together by hand nobody knows it.
+            load="" if load is None else f", load {load} before it began",
+            note=document["note"],
             tools=", ".join(f"{tool} {version}" for tool, version in document["tools"].items()),
             inputs="".join(_inputs(name, facts) for name, facts in document["inputs"].items()),
         ),
@@ -172,7 +177,7 @@ def _profiles(profiles: Mapping[str, Mapping[str, float]]) -> list[str]:
     for scenario, spent in profiles.items():
         whole = sum(spent.values())
         parts.append(f"\n| {scenario}: {whole:.2f} s in | s | share |\n| --- | ---: | ---: |\n")
-        shown = [(area, seconds) for area, seconds in spent.items() if seconds >= whole / 100]
+        shown = [(area, seconds) for area, seconds in spent.items() if seconds >= whole / 50]
         parts += [f"| {area} | {seconds:.2f} | {seconds / whole:.0%} |\n" for area, seconds in shown]
     return parts
 

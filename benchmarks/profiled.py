@@ -29,7 +29,11 @@ def _area(file: str, function: str) -> str:
     parts = path.parts
     if "site-packages" in parts:
         return parts[parts.index("site-packages") + 1].removesuffix(".py")
-    return "imports" if file.startswith("<frozen importlib") else "standard library"
+    if file.startswith("<frozen importlib"):
+        return "imports"
+    # Of the standard library: the module, which stands below the folder of Python's own.
+    home = Path(json.__file__).parent.parent
+    return path.relative_to(home).parts[0].removesuffix(".py") if path.is_relative_to(home) else "Python"
 
 
 def areas(profile: cProfile.Profile) -> dict[str, float]:
@@ -40,10 +44,10 @@ def areas(profile: cProfile.Profile) -> dict[str, float]:
     for (file, _, function), (_, _, own, _, callers) in statistics.items():
         area = _area(file, function)
         if area or not callers:
-            found[area or "standard library"] += own
+            found[area or "Python"] += own
             continue
         for (caller, _, name), (*_, spent, _) in callers.items():
-            found[_area(caller, name) or "standard library"] += spent
+            found[_area(caller, name) or "Python"] += spent
     return dict(sorted(found.items(), key=lambda pair: -pair[1]))
 
 

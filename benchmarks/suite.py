@@ -86,12 +86,15 @@ class Suite:
         self.tools = {"envsolver": version("envsolver"), "uv": version("uv")}
         self.left_out: list[str] = [f"{tool}: {why}" for tool, why in WITHOUT.items()]
         self._ends = time.monotonic() + options.minutes * 60
+        self._load = os.getloadavg()[0]
 
     def document(self) -> dict[str, Any]:
         """Return everything measured, for JSON. No path and no host is in it."""
         return {
             "day": time.strftime("%Y-%m-%d", time.gmtime()),
+            "note": self.options.note,
             "machine": {
+                "load": round(self._load, 1),
                 "cores": os.cpu_count(),
                 "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
                 "python": platform.python_version(),
@@ -395,6 +398,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs", type=int, help="runs of each scenario of the stack (default: 3)")
     parser.add_argument("--limit", type=float, default=120.0, help="seconds that one run may take (default: 120)")
     parser.add_argument("--minutes", type=float, default=18.0, help="begin nothing after so long (default: 18)")
+    parser.add_argument("--note", default="", help="what the page is to say of how this was measured")
     options = parser.parse_args(arguments)
     options.runs = options.runs or (1 if options.quick else 3)
     with ExitStack() as stack:

@@ -148,7 +148,7 @@ def test_uv_counts_what_an_index_with_headers_sends(recording: Recording, tmp_pa
 @pytest.fixture
 def suite(recording: Recording, tmp_path: Path) -> Suite:
     options = argparse.Namespace(
-        output=tmp_path / "figures.json", minutes=5.0, limit=30.0, runs=2, quick=True, only=None
+        output=tmp_path / "figures.json", note="", minutes=5.0, limit=30.0, runs=2, quick=True, only=None
     )
     return Suite(tmp_path / "work", recording, options=options)
 
@@ -246,7 +246,8 @@ def figures(*, cold: float = 1.0, warm: float = 0.1, every: float = 4.0) -> dict
     link = {"inputs": "stack", "latency_ms": 20, "headers": True}
     return {
         "day": "2026-01-01",
-        "machine": {"cores": 2, "memory": 1 << 33, "python": "3.11.7"},
+        "note": "All was quiet.",
+        "machine": {"load": 0.5, "cores": 2, "memory": 1 << 33, "python": "3.11.7"},
         "tools": {"envsolver": "1", "uv": "2"},
         "inputs": {"stack": {"python": "3.8", "requirements": 13, "packages": 77}},
         "rows": [
@@ -267,6 +268,7 @@ def test_aims_that_are_reached_and_missed() -> None:
     assert text.count("| not measured |") == len(AIMS) - 3
     assert "| waiting | 0.75 | 75% |" in text
     assert "click" not in text
+    assert ", load 0.5 before it began.\nAll was quiet.\n" in text
     assert "**missed** |" in page(figures(every=4.1))
     assert "**missed**" not in page(figures())
     assert "| cold | stack | 20 ms | yes | uv | 6.00 | 6.00-6.00 | 6.00 | 6.00 |" in page(figures())
