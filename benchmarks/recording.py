@@ -160,7 +160,8 @@ class Recording:
         kind = JSON_TYPE if JSON_TYPE in request.headers.get(hdrs.ACCEPT, "") else HTML_TYPE
         body = self._rendered.get((name, kind))
         if body is None:
-            body = _as_json(page) if kind == JSON_TYPE else _as_html(page)
+            base = str(request.url.origin())
+            body = _as_json(page, base) if kind == JSON_TYPE else _as_html(page, base)
             self._rendered[name, kind] = body
         headers = {"Content-Type": kind, "Vary": "Accept"}
         return _validated(request, body, headers)
@@ -270,12 +271,12 @@ def _validated(request: web.Request, body: bytes, headers: dict[str, str]) -> we
     return web.Response(body=body, headers=headers | {hdrs.ETAG: etag})
 
 
-def _as_json(page: dict[str, Any]) -> bytes:
-    """Return a page with links into the recording; every wheel has its metadata beside it."""
+def _as_json(page: dict[str, Any], base: str) -> bytes:
+    """Return a page with whole URLs, as those of PyPI are; every wheel has its metadata beside it."""
     kept = ("filename", "hashes", "requires-python", "yanked", "size", "upload-time")
     files = [
         {key: entry[key] for key in kept if key in entry}
-        | {"url": f"../../files/{page['name']}/{entry['filename']}"}
+        | {"url": f"{base}/files/{page['name']}/{entry['filename']}"}
         | ({"core-metadata": True} if entry["filename"].endswith(".whl") else {})
         for entry in page["files"]
     ]
@@ -284,11 +285,11 @@ def _as_json(page: dict[str, Any]) -> bytes:
     return json.dumps(document).encode()
 
 
-def _as_html(page: dict[str, Any]) -> bytes:
+def _as_html(page: dict[str, Any], base: str) -> bytes:
     lines = ['<!DOCTYPE html><html><head><meta name="pypi:repository-version" content="1.1"></head><body>']
     for entry in page["files"]:
         digest = entry.get("hashes", {}).get("sha256")
-        url = f"../../files/{page['name']}/{entry['filename']}" + (f"#sha256={digest}" if digest else "")
+        url = f"{base}/files/{page['name']}/{entry['filename']}" + (f"#sha256={digest}" if digest else "")
         said = {"href": url, "data-requires-python": entry.get("requires-python")}
         if entry.get("yanked"):
             said["data-yanked"] = entry["yanked"] if isinstance(entry["yanked"], str) else ""

@@ -62,7 +62,7 @@ def test_a_recording_is_made_once(recording: Recording, upstream: IndexServer) -
     files = json.loads(body)["files"]
     assert status == 200
     assert [file["url"] for file in files] == [
-        f"../../files/demo/demo-{version}-py3-none-any.whl" for version in ("1.0", "2.0")
+        f"{base(recording)}/files/demo/demo-{version}-py3-none-any.whl" for version in ("1.0", "2.0")
     ]
     # The index has no metadata beside its wheels; the recording reads them out of the wheels.
     assert {file["core-metadata"] for file in files} == {True}
