@@ -15,7 +15,7 @@ from envsolver.model.errors import FileError
 from envsolver.model.fix import Addition, Edit, Fix
 from envsolver.model.origin import Origin
 from tests.support.cli import publish
-from tests.support.packages import make_wheel
+from tests.support.packages import make_sdist, make_wheel
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -284,7 +284,7 @@ def test_groups_that_clash_are_named_and_can_be_solved_apart(cli: CommandLine) -
     number = [fix["kind"] for fix in fixes].index("exclusive") + 1
     assert fixes[number - 1] == {
         "kind": "exclusive",
-        "title": "specs/a.yaml: exclusive: [old, new]: these groups are solved apart",
+        "title": "specs/a.yaml: exclusive: [[old, new]]: these groups are solved apart",
         "outcome": "torch 1.12.1, torchvision 0.14, tool 1.0",
         "edits": [{"origin": {"path": "specs/a.yaml", "line": 0}, "content": {"exclusive": [["old", "new"]]}}],
         "warning": "they can then not be installed together",
@@ -441,3 +441,17 @@ def test_a_link_inside_the_project_stays_a_link(tmp_path: Path) -> None:
     apply_fix(Project(root=tmp_path.resolve()), a_fix(("link.yaml", 1, "a", "a<2")))
     assert (tmp_path / "link.yaml").is_symlink()
     assert (tmp_path / "a.yaml").read_text() == "[a<2]\n"
+
+
+def test_nothing_is_built_to_look_for_a_fix(cli: CommandLine, server: IndexServer) -> None:
+    """An old version of which only a build can tell what it requires is no fix, and does not keep others from it."""
+    publish(server, "ui", "2.0", "backend<2")
+    server.add("ui-1.0.tar.gz", make_sdist("ui", "1.0", style="none"))
+    publish(server, "backend", "1.0")
+    publish(server, "backend", "2.0")
+    cli.spec("b", SPEC.partition("pip:")[0] + "pip: [ui==2.0, 'backend>=2', tool]\n")
+    refused = cli("lock", "b")
+    assert refused.status == 3
+    assert "ui 2.0 requires backend<2" in refused.err
+    assert "gives backend 1.0, ui 2.0, tool 1.0" in re.sub(r"\s+", " ", refused.err)
+    assert not [one.path for one in server.requests if "setuptools" in one.path]  # what a build would need first

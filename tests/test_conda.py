@@ -326,10 +326,11 @@ def test_offline_the_cache_serves(joint: Joint, served: str) -> None:
 
 def test_channels_that_do_not_answer_or_not_with_repodata(joint: Joint) -> None:
     assert "cannot be read" in joint.refused("conda: [lib]\n", "http://127.0.0.1:9/gone", status=4)
-    broken = joint.cli.root / "broken" / "linux-64"
-    broken.mkdir(parents=True)
-    (broken / "repodata.json").write_text('{"packages": {', encoding="utf-8")
-    said = joint.refused("conda: [lib]\n", broken.parent.as_uri(), status=4)
+    broken = joint.cli.root / "broken"
+    for subdir in ("linux-64", "noarch"):  # both are read at once, and the first error is told
+        (broken / subdir).mkdir(parents=True)
+        (broken / subdir / "repodata.json").write_text('{"packages": {', encoding="utf-8")
+    said = joint.refused("conda: [lib]\n", broken.as_uri(), status=4)
     assert "cannot be read" in said
     assert "its repodata is damaged or cut short" in said
 

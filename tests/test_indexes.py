@@ -126,7 +126,7 @@ class TestWhereAPackageComesFrom:
                         BoundIndex(alias="default", address=IndexAddress(url=server.url())),
                     ],
                     pages=store,
-                    metadata=SharedMetadata(_unread, _unread),
+                    metadata=SharedMetadata(_unread, _unread, _unread),
                     digests=Digests(http=http, cache=Cache(None)),
                     direct=_unread,
                 )

@@ -353,7 +353,7 @@ def test_accepted_requirements(tmp_path: Path, requirement: str) -> None:
 @pytest.mark.parametrize(
     ("entry", "said"),
     [
-        ("torch: ==1.13", "pip[0]: expected a requirement or a mapping, found a mapping (write torch==1.13)"),
+        ("torch: ==1.13", "pip[0]: expected a requirement, found a mapping with the key 'torch' (write torch==1.13)"),
         ("torch: 'why'", "(quote a text that contains ': ')"),
         ("[torch]", "pip[0]: expected a requirement, found a list"),
         ("", "pip[0]: expected a requirement or a mapping, found nothing"),

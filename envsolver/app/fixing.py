@@ -26,7 +26,7 @@ from envsolver.app.loosening import (
 )
 from envsolver.app.specedits import edited
 from envsolver.model.candidate import normalize_name
-from envsolver.model.errors import NoSolutionError
+from envsolver.model.errors import BuildNeededError, NoSolutionError
 from envsolver.model.fix import Edit, Fix
 from envsolver.model.pep508 import parse_requirement
 
@@ -227,8 +227,9 @@ class _Search:
         self.left -= 1
         try:
             return await self.solve(spec, lowest)
-        except UntriedError:
-            self.blind = True
+        except UntriedError as error:
+            # What only a build can tell will not be told by another run either.
+            self.blind |= not isinstance(error.__cause__, BuildNeededError)
             raise
         except NoSolutionError as error:
             self.refusal = error

@@ -107,7 +107,7 @@ def groups_apart(spec: Spec, conflict: Sequence[Reason]) -> Iterator[Proposal]:
     if len(groups) > 1:
         yield Proposal(
             kind="exclusive",
-            title=f"{spec.origin.path}: exclusive: [{', '.join(groups)}]: these groups are solved apart",
+            title=f"{spec.origin.path}: exclusive: [[{', '.join(groups)}]]: these groups are solved apart",
             edits=(Addition(origin=_here(spec), content={"exclusive": [groups]}),),
             warning="they can then not be installed together",
         )

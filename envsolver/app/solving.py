@@ -145,6 +145,7 @@ async def resolve_environment(
     progress: Progress,
     knowledge: Knowledge,
     digests: bool = True,
+    builds: bool = True,
     lowest: frozenset[Name] = frozenset(),
 ) -> Mapping[str, Resolution]:
     """Solve every platform of a spec; return the solutions by name of their target, the leading one first.
@@ -162,6 +163,7 @@ async def resolve_environment(
         progress: is told what goes on.
         knowledge: implied bounds and rules.
         digests: read the bytes of files for which the index gives no sha256, as a lock needs them.
+        builds: build source archives that do not say what they require in another way.
         lowest: projects of which the lowest version that fits is wanted.
 
     Raises:
@@ -174,7 +176,9 @@ async def resolve_environment(
         spec = replace(spec, conda=replace(spec.conda, names=names))
     commits = kept_commits(spec, keep, moving)
     sources: dict[str, CandidateSource] = {
-        platform: TimedSource(session.source_for(spec, platform, project_root, commits=commits), stopwatch)
+        platform: TimedSource(
+            session.source_for(spec, platform, project_root, commits=commits, builds=builds), stopwatch
+        )
         for platform in spec.platforms
     }
 

@@ -62,11 +62,11 @@ class Trials:
             if changed.ignored_rules != self._ignored:
                 circumstances["knowledge"] = load_knowledge(self._project, changed)
             solutions = await resolve_environment(
-                changed, progress=self._progress, digests=False, lowest=lowest, **circumstances
+                changed, progress=self._progress, digests=False, builds=False, lowest=lowest, **circumstances
             )
         except NoSolutionError:
             raise
-        except EnvsolverError as error:  # offline, it needs what the cache has not
+        except EnvsolverError as error:  # it needs a build, or offline what the cache has not
             from envsolver.app.fixing import UntriedError
 
             raise UntriedError(str(error)) from error

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ArtefactError",
+    "BuildNeededError",
     "CacheError",
     "CheckFailedError",
     "EnvsolverError",
@@ -205,6 +206,10 @@ class NetworkError(EnvsolverError):
 
     exit_code = 4
     code = "network"
+
+
+class BuildNeededError(NetworkError):
+    """Only a build could tell what a file requires, and none may be run."""
 
 
 class MetadataUnusableError(EnvsolverError):

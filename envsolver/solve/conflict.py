@@ -29,7 +29,9 @@ __all__ = ["Question", "declared_in", "hard_clauses", "minimal_conflict", "quick
 
 
 MOST_READ = 300
-"""So many versions are read at most for the sake of an explanation; the rest is then taken to have solutions."""
+"""So many versions are read at most for the sake of an explanation; the rest is then taken to have solutions.
+
+So is, from the start, what only a source archive could tell: an old one has to be built for it."""
 
 
 async def minimal_conflict(refinement: Refinement) -> list[Clause]:
@@ -184,7 +186,7 @@ class Question:
         times: dict[Name, int] = {}
         while (answer := await self._solve(clauses)) is not None:
             picks = self._unknown(answer, {clause.requirer for clause in clauses})
-            if not picks or self._refinement is None or self._read >= MOST_READ:
+            if not picks or self._refinement is None or self._read >= MOST_READ or self._has_to_be_built(picks):
                 return True
             batch = [pick for name, position in picks for pick in self._batch(name, position, times)]
             self._read += len(batch)
@@ -195,6 +197,10 @@ class Question:
                 return True
             self._prepare()
         return False
+
+    def _has_to_be_built(self, picks: Sequence[tuple[Name, int]]) -> bool:
+        """Say whether what is not known of an answer may take minutes to find out: it is in source archives."""
+        return any(self._world.tables[name].file(position).kind == "sdist" for name, position in picks)
 
     def _unknown(self, answer: Mapping[str, int], requirers: AbstractSet[Name | None]) -> list[tuple[Name, int]]:
         """Return the versions in an answer of which more could be known that matters to the question."""

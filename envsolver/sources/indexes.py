@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from envsolver.model.candidate import normalize_name
-from envsolver.model.errors import EnvsolverError, NetworkError, UnknownPackageError
+from envsolver.model.errors import BuildNeededError, EnvsolverError, NetworkError, UnknownPackageError
 from envsolver.model.wording import did_you_mean
 from envsolver.sources.tasks import SharedTasks
 from envsolver.sources.urls import redact
@@ -76,11 +76,18 @@ class SharedMetadata:
     Args:
         read: reads them, by whatever it takes.
         prepare: does what can be done beforehand, so that reading takes less.
+        needs_build: says whether reading takes a build.
     """
 
-    def __init__(self, read: Callable[[File], Awaitable[Metadata]], prepare: Callable[[File], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        read: Callable[[File], Awaitable[Metadata]],
+        prepare: Callable[[File], Awaitable[None]],
+        needs_build: Callable[[File], Awaitable[bool]],
+    ) -> None:
         self._read = read
         self._prepare = prepare
+        self.needs_build = needs_build
         self._tasks: SharedTasks[Metadata] = SharedTasks(background=0)
         self._hints: SharedTasks[None] = SharedTasks(background=_BACKGROUND_METADATA)
 
@@ -119,6 +126,7 @@ class IndexSet:
         direct: serves direct references.
         known_names: returns projects that may be suggested for an unknown name, if an index turns out to have them.
             What was read before does not count: the same mistake is answered alike every time.
+        builds: whether a source archive may be built for its metadata.
     """
 
     def __init__(
@@ -130,6 +138,7 @@ class IndexSet:
         digests: Digests,
         direct: Callable[[Name, str], Awaitable[Page]],
         known_names: Callable[[], Iterable[str]] = tuple,
+        builds: bool = True,
     ) -> None:
         self._indexes = tuple(indexes)
         self._store = pages
@@ -137,6 +146,7 @@ class IndexSet:
         self._digests = digests
         self._direct = direct
         self._known_names = known_names
+        self._builds = builds
         self._frozen = {index.alias: index.frozen for index in indexes if index.frozen is not None}
         self._pages: dict[Name, Page] = {}
         self._choices: dict[Name, tuple[BoundIndex, ...]] = {}
@@ -165,15 +175,22 @@ class IndexSet:
         """Return a file's metadata: as recorded, where a frozen index has it, else as the reader finds it."""
         frozen = self._frozen.get(file.index)
         if frozen is None:
-            return await self._metadata.metadata(file)
+            return await self._read(file)
         recorded = frozen.metadata(file)
         if recorded is not None:
             return recorded
         try:
-            return await self._metadata.metadata(file)
+            return await self._read(file)
         except NetworkError as error:
             missing = f"{frozen.path} (index {file.index!r}) does not record the requirements of {file.filename}"
             raise NetworkError(f"{missing}, and they cannot be had otherwise: {error}", hint=error.hint) from error
+
+    async def _read(self, file: File) -> Metadata:
+        if not self._builds and await self._metadata.needs_build(file):
+            raise BuildNeededError(
+                f"only a build can tell what {file.filename} requires, and nothing is built for a guess"
+            )
+        return await self._metadata.metadata(file)
 
     async def digest(self, file: File) -> tuple[str, int]:
         """Return ``(sha256, size)`` of a file, reading its bytes."""

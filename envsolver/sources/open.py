@@ -106,7 +106,7 @@ class Session:
             progress=progress,
             known=settings.known,
         )
-        self._metadata = SharedMetadata(self._reader.read, self._reader.prepare)
+        self._metadata = SharedMetadata(self._reader.read, self._reader.prepare, self._reader.needs_build)
         self._digests = Digests(http=self.http, cache=self.cache, offline=settings.offline)
         self._frozen: dict[Path, FrozenIndex] = {}
         self._direct: DirectReferences | None = None
@@ -119,6 +119,7 @@ class Session:
         project_root: Path,
         *,
         commits: Mapping[tuple[Name, str], str] | None = None,
+        builds: bool = True,
     ) -> IndexSet:
         """Return the source of candidates of an environment on a platform.
 
@@ -128,6 +129,7 @@ class Session:
             project_root: against which the spec's paths are resolved.
             commits: project and URL of references to git repositories → the commit to take, whatever their branch or
                 tag is today.
+            builds: whether source archives may be built for their metadata.
 
         Raises:
             FileError: a frozen index cannot be read.
@@ -149,6 +151,7 @@ class Session:
             digests=self._digests,
             direct=partial(self._direct_page, commits or {}),
             known_names=self._packages or (lambda: [_name_in(asked.text) for asked in spec.requirements]),
+            builds=builds,
         )
 
     def channels_for(self, spec: CondaSpec, platform: str, project_root: Path) -> CondaChannels:

@@ -289,7 +289,11 @@ class Record(Kind[Part]):
             return None
         hint = self._colon_hint(node)
         if hint is not None:
-            self._refuse(node, reading, where, hint)
+            assert self.shorthand is not None  # noqa: S101 - or there were no hint
+            key = node.entries[0][0].text
+            reading.report(
+                f"{where}: expected {self.shorthand.kind.expected}, found a mapping with the key '{key}'", node, hint
+            )
             return None
         return self._read_mapping(node, reading, where)
 

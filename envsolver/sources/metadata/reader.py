@@ -114,6 +114,17 @@ class MetadataReader:
         if key not in self._answers.known() and self._cached(file, key) is None:
             await self._declared.get(key, lambda: self._declares(file))
 
+    async def needs_build(self, file: File) -> bool:
+        """Say whether only a build can tell what a file declares, which this run has not asked for so far.
+
+        Raises:
+            NetworkError: a server that had to be asked did not answer.
+        """
+        key = _key(file)
+        if file.kind != "sdist" or key in self._answers.known():
+            return False
+        return await self._declared.get(key, lambda: self._declares(file)) is None
+
     def remember(self, file: File, metadata: Metadata) -> None:
         """Take what is known of a file from elsewhere; :meth:`read` will answer with it for the rest of the run."""
         self._answers.known()[_key(file)] = metadata
