@@ -56,7 +56,9 @@ class World:
             if on in {None, platform}:
                 source.add(name, version, requires, **facts)
 
-    def source_for(self, _spec: Spec, platform: str, _root: Path, *, commits: object = None) -> MemorySource:
+    def source_for(
+        self, _spec: Spec, platform: str, _root: Path, *, commits: object = None, builds: bool = True
+    ) -> MemorySource:
         return self.sources[platform]
 
     def solve(self, asked: Spec, *, keep: Lock | None = None, moving: frozenset[str] = frozenset()) -> Solved:
