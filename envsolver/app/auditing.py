@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from envsolver.app.lockfile import read_lock, read_lock_text
 from envsolver.catalog.audit import inventory, vulnerabilities
 from envsolver.model.advisory import SERVICE
 from envsolver.model.errors import EnvsolverError, UsageError
+from envsolver.model.values import dataclass
 from envsolver.model.wording import markdown_cell
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ that lock, so that a conflict names both sides. Otherwise they are preferred whe
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from envsolver.model.candidate import is_conda
 from envsolver.model.errors import LockError, NoSolutionError, Problem, SpecError, UsageError
 from envsolver.model.origin import Origin
 from envsolver.model.spec import SpecRequirement
+from envsolver.model.values import dataclass
 from envsolver.spec.curated import PREFIX, located
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from envsolver.build.shelves import Stocked, look
 from envsolver.build.store import Store
 from envsolver.lock.builds import find_build, installed
 from envsolver.model.errors import FileError, InterpreterError, UsageError
+from envsolver.model.values import dataclass
 from envsolver.sources.cache import default_cache_root
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from envsolver.build.store import Store
 from envsolver.lock.builds import installed
 from envsolver.lock.condapins import conda_pins
 from envsolver.model.errors import FileError, UsageError
+from envsolver.model.values import dataclass
 from envsolver.sources.cache import default_cache_root
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from envsolver.app.condaside import conda_needs
@@ -13,6 +13,7 @@ from envsolver.app.lockfile import read_lock
 from envsolver.knowledge.conda import conda_candidates
 from envsolver.model.candidate import conda_name, is_conda, normalize_name
 from envsolver.model.errors import FileError, LockError, UsageError
+from envsolver.model.values import dataclass
 from envsolver.model.wording import system_reason
 from envsolver.sources.open import SourceSettings, open_session
 from envsolver.spec.conda import channel_url

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -17,6 +17,7 @@ from envsolver.app.stamps import SPECS, environment_files, nearest_project
 from envsolver.findings.model import Finding
 from envsolver.model.errors import EnvsolverError, SpecError, UsageError
 from envsolver.model.origin import Origin
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from envsolver.app.lockfile import read_lock
 from envsolver.model.errors import EnvsolverError, FileError, UsageError
+from envsolver.model.values import dataclass
 from envsolver.model.wording import system_reason
 
 if TYPE_CHECKING:

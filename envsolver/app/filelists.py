@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envsolver.model.errors import EnvsolverError, NetworkError, UnknownPackageError
+from envsolver.model.values import dataclass
 from envsolver.sources.cache import Cache, default_cache_root
 
 if TYPE_CHECKING:

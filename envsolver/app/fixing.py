@@ -9,7 +9,7 @@ its change. What is printed is what was tried: the spec with exactly that change
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import combinations, product
 from typing import TYPE_CHECKING, Protocol
 
@@ -29,6 +29,7 @@ from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import BuildNeededError, NoSolutionError
 from envsolver.model.fix import Edit, Fix
 from envsolver.model.pep508 import parse_requirement
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -16,6 +15,7 @@ from envsolver.model.errors import FileError, UsageError
 from envsolver.model.origin import Origin
 from envsolver.model.spec import GpuSpec
 from envsolver.model.target import KNOWN_PLATFORMS, LATEST_PATCH, Target, full_python_version
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

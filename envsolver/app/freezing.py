@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from envsolver import __version__
@@ -12,6 +12,7 @@ from envsolver.app.lockfile import read_lock
 from envsolver.lock.urls import public_url
 from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import FileError, LockError, MetadataUnusableError, UsageError
+from envsolver.model.values import dataclass
 from envsolver.sources.frozen import dumps, freeze
 from envsolver.sources.open import SourceSettings, open_session
 from envsolver.spec.curated import PREFIX, frozen_path

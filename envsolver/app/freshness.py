@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envsolver.app.files import NotTextError, read_text
 from envsolver.app.lockfile import is_sealed, read_lock_text
 from envsolver.model.errors import FileError, SpecError
+from envsolver.model.values import dataclass
 from envsolver.model.wording import system_reason
 
 if TYPE_CHECKING:

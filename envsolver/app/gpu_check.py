@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from envsolver.app.gpu import expectations
@@ -11,6 +11,7 @@ from envsolver.build.manifest import read_manifest
 from envsolver.gpu.judge import judge
 from envsolver.gpu.model import Receipt, Result
 from envsolver.model.errors import UsageError
+from envsolver.model.values import dataclass
 from envsolver.model.wording import did_you_mean
 
 if TYPE_CHECKING:

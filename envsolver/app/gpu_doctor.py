@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,6 +13,7 @@ from envsolver.gpu.model import Result
 from envsolver.gpu.node import fits, no_gpu
 from envsolver.gpu.text import numbers
 from envsolver.model.errors import EnvsolverError, InterpreterError
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

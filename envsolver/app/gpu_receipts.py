@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from envsolver.app.lockfile import read_lock
 from envsolver.gpu.codec import dumps, load_receipt
 from envsolver.model.errors import EnvsolverError, FileError, UsageError
 from envsolver.model.origin import Origin
+from envsolver.model.values import dataclass
 from envsolver.model.wording import system_reason
 
 if TYPE_CHECKING:

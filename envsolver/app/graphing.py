@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from envsolver.lock.graph import target_of
 from envsolver.lock.graph import tree as tree_lines
 from envsolver.lock.specifiers import requirement_text
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envsolver.app.holders import Holder, strongest
 from envsolver.lock.sentences import bound_sentence, effect_sentence
 from envsolver.model.candidate import normalize_name
 from envsolver.model.pep508 import parse_requirement
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -22,6 +21,7 @@ from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import FileError, SpecError, UsageError
 from envsolver.model.origin import Origin
 from envsolver.model.target import KNOWN_PLATFORMS, LATEST_PATCH
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envsolver.app.lockfile import read_lock
@@ -10,6 +9,7 @@ from envsolver.app.locking import package_counts
 from envsolver.app.overview import EnvironmentRow, Freshness, environments, standing
 from envsolver.app.project import projects
 from envsolver.model.errors import LockError
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

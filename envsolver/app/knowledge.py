@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from envsolver.model.candidate import DIRECT_INDEX, is_conda, normalize_name
@@ -10,6 +10,7 @@ from envsolver.model.fix import REASON_TO_WRITE
 from envsolver.model.pep508 import parse_requirement
 from envsolver.model.resolution import RuleUse
 from envsolver.model.rule import NoRules, effects_on
+from envsolver.model.values import dataclass
 from envsolver.solve.horizon import DAY, DEFAULT_HORIZON, Bounds
 
 if TYPE_CHECKING:

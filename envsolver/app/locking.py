@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Literal
 
 from envsolver.app.files import read_text, write_together
@@ -10,6 +10,7 @@ from envsolver.app.freshness import LockState, current_digest, lock_state, remem
 from envsolver.app.lockfile import requirements_text
 from envsolver.app.timing import Stopwatch
 from envsolver.model.errors import EnvsolverError, LockError
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

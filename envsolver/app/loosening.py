@@ -7,12 +7,13 @@ everything above, lowest first.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from envsolver.model.candidate import normalize_name
 from envsolver.model.fix import Edit
 from envsolver.model.pep508 import parse_requirement
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

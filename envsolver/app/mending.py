@@ -8,7 +8,7 @@ that lead to all others, with its pins kept but for those that the findings spea
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from envsolver.knowledge.rules import shipped_replacement
 from envsolver.model.candidate import DEFAULT_INDEX, normalize_name
 from envsolver.model.errors import EnvsolverError, NoSolutionError
 from envsolver.model.spec import IndexSpec, Spec, SpecRequirement, SystemSpec
+from envsolver.model.values import dataclass
 from envsolver.sources.open import SourceSettings, open_session
 
 if TYPE_CHECKING:

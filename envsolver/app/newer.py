@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from envsolver.app.holding import facts_about
@@ -12,6 +11,7 @@ from envsolver.lock.specifiers import admission
 from envsolver.model.candidate import DIRECT_INDEX, normalize_name
 from envsolver.model.errors import NetworkError, UnknownPackageError
 from envsolver.model.pep508 import parse_requirement
+from envsolver.model.values import dataclass
 from envsolver.sources.open import SourceSettings, open_session
 
 if TYPE_CHECKING:

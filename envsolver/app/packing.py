@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envsolver.app.verifying import verify
@@ -12,6 +11,7 @@ from envsolver.build.places import read_places
 from envsolver.build.scratch import scratch, sweep
 from envsolver.build.wheelhouse import file_digest
 from envsolver.model.errors import CheckFailedError, FileError, UsageError
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path, PurePosixPath

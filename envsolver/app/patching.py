@@ -7,7 +7,6 @@ the smallest change of it is looked for, as ``lock`` does. In the end all upgrad
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envsolver.app.fixing import UntriedError, find_fixes
@@ -21,6 +20,7 @@ from envsolver.model.candidate import CONDA_PREFIX, Name, is_conda
 from envsolver.model.errors import NoSolutionError
 from envsolver.model.origin import Origin
 from envsolver.model.spec import SpecRequirement
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

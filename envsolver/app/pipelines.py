@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from envsolver import __version__
 from envsolver.app.lockfile import read_lock
 from envsolver.model.errors import FileError, UsageError
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envsolver.model.errors import EnvsolverError, UnknownEnvironmentError, UsageError
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,7 @@ Each answers to one kind of reason in the conflict: a line of the spec, a build 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from envsolver.model.candidate import normalize_name
 from envsolver.model.fix import REASON_TO_WRITE, Addition, Edit, Removal
 from envsolver.model.origin import Origin
 from envsolver.model.pep508 import parse_requirement
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envsolver.app.condaside import conda_requirements
@@ -15,6 +14,7 @@ from envsolver.model.candidate import is_conda, normalize_name
 from envsolver.model.errors import UsageError
 from envsolver.model.origin import Origin
 from envsolver.model.pep508 import parse_requirement
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

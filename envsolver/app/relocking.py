@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from envsolver.knowledge.rules import shipped_replacement
 from envsolver.lock.reader import loads
 from envsolver.lock.trees import keep_proofs
 from envsolver.model.errors import EnvsolverError, LockError, NoSolutionError, UnknownPackageError
+from envsolver.model.values import dataclass
 from envsolver.sources.open import SourceSettings, open_session
 
 if TYPE_CHECKING:

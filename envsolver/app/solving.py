@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,7 @@ from envsolver.model.errors import (
 )
 from envsolver.model.errors import Problem as SpecProblem
 from envsolver.model.pep508 import parse_requirement
+from envsolver.model.values import dataclass
 from envsolver.solve.gpu import GpuNeeds
 from envsolver.solve.problem import Problem
 from envsolver.solve.resolve import resolve

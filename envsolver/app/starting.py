@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from envsolver.app.project import Environment, Project
 from envsolver.formats.spectext import scalar
 from envsolver.model.errors import SpecError, UsageError
 from envsolver.model.target import LATEST_PATCH
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from envsolver.app.files import read_text
@@ -14,6 +14,7 @@ from envsolver.lock.model import DEFAULT_INDEX, Lock, LockedFile, LockedPackage,
 from envsolver.lock.reader import loads
 from envsolver.model.candidate import CONDA_PREFIX, conda_name, is_conda
 from envsolver.model.pep440 import parse_version
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from envsolver.app.building import choose_interpreter, chosen_target, refuse_sources
@@ -19,6 +18,7 @@ from envsolver.build.syncing import INTERPRETER_FILES, apply_changes, distributi
 from envsolver.lock.builds import find_build, installed
 from envsolver.lock.trees import recorded_tree
 from envsolver.model.errors import CheckFailedError, FileError, InterpreterError, UsageError
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from envsolver.app.comparing import diff_markdown
 from envsolver.app.files import write_together
 from envsolver.app.project import Project
 from envsolver.model.errors import EnvsolverError
+from envsolver.model.values import dataclass
 from envsolver.model.wording import markdown_cell
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from envsolver.lock.condapins import conda_pins, file_key
 from envsolver.lock.model import LockedFile, Pin
 from envsolver.lock.trees import recorded_tree
 from envsolver.model.errors import FileError, UsageError
+from envsolver.model.values import dataclass
 from envsolver.sources.cache import default_cache_root
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from envsolver.app.lockfile import read_lock
@@ -11,6 +11,7 @@ from envsolver.app.recording import write_lock
 from envsolver.app.works import Works
 from envsolver.lock.builds import find_build
 from envsolver.model.errors import EnvsolverError, FileError, UsageError
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

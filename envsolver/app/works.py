@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from envsolver.build.toolchain import toolchain
 from envsolver.build.wheelhouse import SharedHouse, Wheelhouse, file_digest, is_local, key_of
 from envsolver.lock.builds import build_pins, find_build, with_builds
 from envsolver.model.errors import ArtefactError, UsageError
+from envsolver.model.values import dataclass
 from envsolver.sources.cache import default_cache_root
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from envsolver.build.linking import Linker, Tree
 from envsolver.build.manifest import MANIFEST, PYTHON, Entry, Manifest, Part, dumps, link_entry
 from envsolver.build.scratch import scratch, sweep
 from envsolver.model.errors import UsageError
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -18,7 +18,6 @@ import sys
 import warnings
 import zipfile
 from contextlib import contextmanager
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -27,6 +26,7 @@ from envsolver.build.elf import relocate
 from envsolver.build.layout import FILE_TIME
 from envsolver.build.toolchain import TOOL_PATH
 from envsolver.model.errors import ArtefactError
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -13,7 +13,6 @@ import json
 import os
 import tarfile
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from envsolver.build.download import Body, Meter, download
@@ -21,6 +20,7 @@ from envsolver.build.layout import FILE_TIME
 from envsolver.build.stock import together
 from envsolver.lock.condapins import file_key
 from envsolver.model.errors import FileError
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping, Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -13,6 +13,7 @@ from envsolver.build.elf import same_program
 from envsolver.build.layout import OWN_FOLDER
 from envsolver.build.manifest import LINK, PYTHON, Entry, link_entry, normal_config
 from envsolver.build.places import normal, read_places
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -11,7 +11,7 @@ import asyncio
 import os
 import posixpath
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,7 @@ from envsolver.build.store import Stored
 from envsolver.lock.condapins import file_key
 from envsolver.model.candidate import CONDA_PREFIX
 from envsolver.model.errors import ArtefactError, UsageError
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -12,6 +11,7 @@ from envsolver.build.condarecord import is_inside
 from envsolver.build.layout import FILE_TIME
 from envsolver.build.manifest import LINK, Entry
 from envsolver.model.errors import ArtefactError
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

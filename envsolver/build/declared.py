@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envsolver.model.errors import ArtefactError
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from envsolver.model.errors import ArtefactError, NetworkError
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

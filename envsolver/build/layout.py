@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from envsolver.model.values import dataclass
 
 __all__ = ["FILE_TIME", "OWN_FOLDER", "Layout", "is_reserved"]
 

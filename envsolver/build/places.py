@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from envsolver.build.layout import OWN_FOLDER
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,6 @@ import errno
 import os
 import stat
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -19,6 +18,7 @@ from envsolver.build.bytecode import RECIPE
 from envsolver.build.layout import FILE_TIME
 from envsolver.build.manifest import dump_entries, load_entries
 from envsolver.build.scratch import scratch, sweep
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

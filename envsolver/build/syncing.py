@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib.metadata import distributions
 from typing import TYPE_CHECKING
 
 from envsolver.build.compare import compare
 from envsolver.build.manifest import MANIFEST
 from envsolver.model.candidate import normalize_name
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, get_args
 
 from envsolver.catalog.ranges import affects, public_version, unaffected_above
 from envsolver.knowledge.conda import project_of
 from envsolver.model.advisory import Level
 from envsolver.model.candidate import CONDA_PREFIX, is_conda
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping, Sequence

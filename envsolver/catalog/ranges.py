@@ -6,10 +6,10 @@ below a version decides. A version of a lock is compared without its local part:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envsolver.model.pep440 import parse_version
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -7,10 +7,10 @@ through Jinja's escaping; what is taken as it is are our own style and script, a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from envsolver.formats.graphs import STYLE
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

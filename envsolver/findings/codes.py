@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from envsolver.knowledge.rules import Conflicts, Constrains, Finding, Requires, Unusable
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from envsolver.findings.model import Severity

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -10,6 +10,7 @@ from envsolver.knowledge.conda import project_of
 from envsolver.knowledge.variants import variant_of
 from envsolver.lock.specifiers import versions_of
 from envsolver.model.candidate import CONDA_PREFIX, DEFAULT_INDEX, Name, conda_name, is_conda
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

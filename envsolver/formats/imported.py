@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 from envsolver.model.errors import Problem
+from envsolver.model.values import dataclass
 from envsolver.spec.checks import requirement, requirement_syntax
 from envsolver.spec.conda import channel, match_spec, match_spec_syntax
 

@@ -7,12 +7,12 @@ environment variables into the text, and opens what a line includes.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from envsolver.formats.imported import ImportedIndex, Written, direct_reference
 from envsolver.model.errors import Problem
 from envsolver.model.origin import Origin
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from envsolver.gpu.model import (
@@ -22,6 +22,7 @@ from envsolver.knowledge.tables import torch_tables
 from envsolver.lock.builds import find_build
 from envsolver.lock.digest import content_digest
 from envsolver.model.candidate import DEFAULT_INDEX, Name
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

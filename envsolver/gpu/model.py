@@ -6,8 +6,10 @@ changed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
+
+from envsolver.model.values import dataclass
 
 __all__ = [
     "BuiltFor",

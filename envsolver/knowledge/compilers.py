@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ from envsolver.knowledge._toml import read_shipped
 from envsolver.knowledge.rules import admits
 from envsolver.knowledge.tables import parse_table
 from envsolver.model.candidate import normalize_name
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from envsolver.knowledge._toml import Row

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from envsolver.knowledge.rules import admits
 from envsolver.knowledge.tables import cuda_tables, torch_tables
 from envsolver.knowledge.variants import cuda_of_tag
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

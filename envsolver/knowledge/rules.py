@@ -12,13 +12,13 @@ that evidence. All others are preferences: they hold where a solution allows it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import Problem, SpecError
 from envsolver.model.pep440 import parse_specifier
+from envsolver.model.values import dataclass
 from envsolver.model.wording import did_you_mean
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ capabilities are ``8.6``, CUDA versions ``11.7``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from envsolver.knowledge._toml import Document, read_shipped
 from envsolver.model.candidate import normalize_name
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

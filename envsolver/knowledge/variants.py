@@ -8,13 +8,14 @@ version, the project's name, the index, the tables, the requirements; of a conda
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from envsolver.knowledge.rules import admits
 from envsolver.knowledge.tables import builds, carried, torch_tables
 from envsolver.model.candidate import CONDA_PREFIX, normalize_name
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from envsolver.lock.diffparts import BuildChange, SizeChange, build_changes, size_changes
 from envsolver.lock.sentences import bound_sentence, effect_sentence
 from envsolver.lock.specifiers import admission
 from envsolver.model.candidate import normalize_name
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

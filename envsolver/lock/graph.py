@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envsolver.lock.model import BASE_GROUP, LockedRoot
 from envsolver.lock.reach import reach
 from envsolver.model.candidate import Name
 from envsolver.model.errors import UsageError
+from envsolver.model.values import dataclass
 from envsolver.model.wording import did_you_mean
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ Imports next to nothing, for that is the case that has to be fast.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from envsolver.model.errors import LockError
+from envsolver.model.values import dataclass
 
 __all__ = ["LOCK_VERSION", "LockHeader", "check_text", "not_toml", "read_header", "remake"]
 

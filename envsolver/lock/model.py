@@ -10,7 +10,6 @@ that exclude each other, a platform together with the groups that were chosen fr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -18,6 +17,7 @@ from envsolver.model.candidate import DEFAULT_INDEX, DIRECT_INDEX, Name, conda_n
 from envsolver.model.errors import UsageError
 from envsolver.model.spec import BASE_GROUP
 from envsolver.model.target import Target
+from envsolver.model.values import dataclass
 from envsolver.model.wording import did_you_mean
 
 if TYPE_CHECKING:

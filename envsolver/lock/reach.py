@@ -6,10 +6,10 @@ sets: this runs on every ``lock`` and ``export``, where networkx would cost more
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envsolver.lock.model import BASE_GROUP
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from envsolver.model.pep440 import parse_specifier
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,8 +6,9 @@ made. Platform names are conda's subdirs (``linux-64``), as pixi and conda-lock 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
+
+from envsolver.model.values import dataclass
 
 __all__ = ["ENDED", "KNOWN_PLATFORMS", "LATEST_PATCH", "Target", "full_python_version"]
 

@@ -9,7 +9,7 @@ solution has one project twice.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from packaging.version import InvalidVersion, Version
@@ -21,6 +21,7 @@ from envsolver.knowledge.conda import conda_candidates, fits_gpu, project_of
 from envsolver.model.candidate import File, Page, Release, Shape, conda_name
 from envsolver.model.errors import NoSolutionError
 from envsolver.model.resolution import Edge, ResolvedPackage
+from envsolver.model.values import dataclass
 from envsolver.solve.sat import own_name
 
 if TYPE_CHECKING:

@@ -8,12 +8,13 @@ so that an explanation can name it and a question can leave it out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from envsolver.knowledge.gpu import architectures_covered, driver_supports, torch_architectures
 from envsolver.knowledge.variants import SAME_VARIANT_FAMILY, Variant, variant_of
 from envsolver.model.candidate import DEFAULT_INDEX, Name, normalize_name
+from envsolver.model.values import dataclass
 from envsolver.solve.clauses import Clause
 from envsolver.solve.sat import Needs, Records
 

@@ -15,10 +15,11 @@ What the user's own spec requires is never bounded. Projects that publish data, 
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from envsolver.model.values import dataclass
 from envsolver.solve.intervals import runs
 
 if TYPE_CHECKING:

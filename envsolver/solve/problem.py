@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from envsolver.model.rule import NoRules
+from envsolver.model.values import dataclass
 from envsolver.solve.horizon import Bounds
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ solution contains is known, that is a solution of the real one.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from packaging.requirements import InvalidRequirement
 
 from envsolver.model.errors import MetadataUnusableError, UnknownPackageError, UnknownPackagesError
 from envsolver.model.resolution import SolveStats
+from envsolver.model.values import dataclass
 from envsolver.solve.conda import open_conda
 from envsolver.solve.foresee import Foresight
 from envsolver.solve.requirements import declared_by

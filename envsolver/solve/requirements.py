@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from packaging.requirements import InvalidRequirement
 
 from envsolver.model.candidate import normalize_name
 from envsolver.model.pep508 import parse_requirement
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

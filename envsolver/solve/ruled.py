@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envsolver.model.pep440 import parse_specifier
+from envsolver.model.values import dataclass
 from envsolver.solve.intervals import each, union
 
 if TYPE_CHECKING:

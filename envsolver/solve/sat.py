@@ -6,11 +6,12 @@ higher versions, hence higher ranks.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rattler import BuildString, ChannelPriority, Gateway, MatchSpec, PackageRecord, RepoDataRecord, solve
+
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from envsolver.model.candidate import Metadata, conda_name
+from envsolver.model.values import dataclass
 from envsolver.solve.clauses import Asked, Clause, Condition
 from envsolver.solve.conda import CondaWorld, package_of
 from envsolver.solve.gpu import VARIANT, Gpu, is_gpu_package

@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from envsolver.model.values import dataclass
 from envsolver.sources.urls import redact
 
 if TYPE_CHECKING:

@@ -7,12 +7,13 @@ has neither, so there is nothing by which a lock could tell it from what it will
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from envsolver.model.candidate import DIRECT_INDEX, File, Page, Release, Shape
 from envsolver.model.errors import MetadataUnusableError, NetworkError
+from envsolver.model.values import dataclass
 from envsolver.sources.git import Git, is_commit
 from envsolver.sources.urls import clean, path_of_file_url, redact
 

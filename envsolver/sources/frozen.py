@@ -7,7 +7,7 @@ index's URL: a mirror of the index serves the same record. What was not seen wit
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
@@ -15,6 +15,7 @@ import msgspec
 
 from envsolver.model.candidate import Metadata, Name, normalize_name
 from envsolver.model.errors import FileError
+from envsolver.model.values import dataclass
 from envsolver.sources.compact import Link, build_page, digest_of, open_page
 from envsolver.sources.filenames import project_of
 

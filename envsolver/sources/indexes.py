@@ -17,12 +17,12 @@ answer 403 for what does not exist.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import BuildNeededError, EnvsolverError, NetworkError, UnknownPackageError
+from envsolver.model.values import dataclass
 from envsolver.model.wording import did_you_mean
 from envsolver.sources.tasks import SharedTasks
 from envsolver.sources.urls import redact

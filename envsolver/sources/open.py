@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from envsolver.model.candidate import DEFAULT_INDEX
 from envsolver.model.errors import FileError
 from envsolver.model.ports import NullProgress
+from envsolver.model.values import dataclass
 from envsolver.sources.cache import Cache, default_cache_root
 from envsolver.sources.config import default_index_url
 from envsolver.sources.credentials import Credentials

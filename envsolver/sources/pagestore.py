@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 import msgspec
 
 from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import NetworkError
+from envsolver.model.values import dataclass
 from envsolver.sources.compact import Link, build_page, decode_page, encode_page, open_page
 from envsolver.sources.freshness import is_fresh, lifetime
 from envsolver.sources.tasks import SharedTasks

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import ssl
 import time
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from envsolver.model.errors import NetworkError
+from envsolver.model.values import dataclass
 from envsolver.sources.credentials import basic
 from envsolver.sources.urls import split_credential
 

@@ -7,12 +7,13 @@ groups as in PEP 735.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import Problem
 from envsolver.model.origin import Origin
+from envsolver.model.values import dataclass
 from envsolver.spec import subfields
 from envsolver.spec.checks import relative_path
 from envsolver.spec.kinds import Text

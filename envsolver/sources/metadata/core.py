@@ -6,12 +6,12 @@ Reference: https://packaging.python.org/specifications/core-metadata/
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from envsolver.model.candidate import Metadata, normalize_name
 from envsolver.model.errors import MetadataUnusableError
+from envsolver.model.values import dataclass
 from envsolver.sources.metadata.limits import MAX_METADATA, MAX_REQUIREMENT
 from envsolver.sources.metadata.ports import known_of_none
 from envsolver.sources.metadata.repair import checked_requirement, checked_specifier

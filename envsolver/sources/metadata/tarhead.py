@@ -12,9 +12,9 @@ import io
 import lzma
 import tarfile
 import zlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from envsolver.model.values import dataclass
 from envsolver.sources.metadata.limits import MAX_MEMBERS, MAX_METADATA, MAX_UNPACKED
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import io
 import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from envsolver.model.values import dataclass
 from envsolver.sources.metadata.limits import MAX_DIRECTORY, MAX_MEMBERS
 
 if TYPE_CHECKING:
