@@ -92,6 +92,12 @@ def test_a_bad_spec_does_not_hide_the_others(cli: CommandLine) -> None:
     assert "specs/bad.yaml:2" in done.err
     document = cli("list", "--json").json
     assert 2 in [problem["line"] for problem in document["environments"][0]["problems"]]
+    # Nobody supports what cannot be used.
+    assert document["environments"][0]["status"] is None
+    assert done.out.splitlines()[1].split()[:5] == ["bad", "-", "-", "-", "unusable"]
+    found = cli("status")
+    assert found.out.splitlines()[1].split()[:2] == ["bad", "unusable"]
+    assert cli("status", "--json").json["environments"][0]["status"] is None
 
 
 def test_a_spec_that_cannot_be_read_does_not_hide_the_others(cli: CommandLine) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envsolver.app.tabling import support_table, table_html
+from envsolver.cli.ui import Ui
 from tests.support.cli import CommandLine
 
 if TYPE_CHECKING:
@@ -82,6 +83,23 @@ def test_text_json_and_further_columns(cli: CommandLine) -> None:
     ]
     row = cli("table", "acpt-1.12-py39", "--json").json["environments"][0]
     assert (row["name"], row["pytorch"], row["from"]) == ("acpt-1.12-py39", "1.12.1", "lock")
+    assert row["status"] == "supported"
+
+
+def test_what_is_deprecated_is_marked(cli: CommandLine) -> None:
+    head, *rows = cli("table").out.splitlines()
+    assert head.endswith("FROM  STATUS")
+    assert [row.split()[-1] for row in rows] == ["supported"] * 3 + ["deprecated"] * 2
+    assert cli("table", "acpt-1.12-py39").out.splitlines()[0].endswith("FROM")
+    assert [row["status"] for row in cli("table", "--json").json["environments"]][-1] == "deprecated"
+
+
+def test_text_in_a_file_is_whole(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Ui, "terminal", True)
+    monkeypatch.setattr(Ui, "width", 40)
+    assert cli("table", "-o", "table.txt").status == 0
+    assert "TORCH-ORT" in (cli.root / "table.txt").read_text(encoding="utf-8")
+    assert "TORCH-ORT" not in cli("table").out
 
 
 def test_what_conda_provides_counts(repository: Path) -> None:
@@ -110,5 +128,7 @@ def test_an_empty_folder_shows_what_is_shipped(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    done = CommandLine(tmp_path, capsys)("table", "--format", "markdown")
-    assert PUBLISHED.splitlines()[0] in done.out
+    cli = CommandLine(tmp_path, capsys)
+    assert PUBLISHED.splitlines()[0] in cli("table", "--format", "markdown").out
+    for command in ("table", "status", "list"):
+        assert cli(command).out.splitlines()[0] == "shipped with envsolver"

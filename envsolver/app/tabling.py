@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from envsolver.app.lockfile import read_lock, read_lock_text
@@ -12,6 +12,8 @@ from envsolver.app.project import locate_environment, projects
 from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import UsageError
 from envsolver.model.pep508 import parse_requirement
+from envsolver.model.spec import status_on
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
     from envsolver.app.project import Environment, Project
     from envsolver.lock.model import Lock
-    from envsolver.model.spec import GpuSpec, Spec
+    from envsolver.model.spec import GpuSpec, Spec, Status
 
 __all__ = ["SupportTable", "TableRow", "support_table", "table_html", "table_markdown"]
 
@@ -43,6 +45,7 @@ class TableRow:
         name: under which it is published: its first alias, else its own.
         versions: in the order of the columns; ``-`` for what it has not.
         source: ``lock``, or ``spec`` where there is none and the pins of the spec are what is known.
+        status: what it is today, by its spec and the dates in it.
     """
 
     environment: str
@@ -52,6 +55,7 @@ class TableRow:
     python: str
     versions: tuple[str, ...]
     source: Literal["lock", "spec"]
+    status: Status
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -61,10 +65,11 @@ class TableRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupportTable:
-    """Heads of the columns, and rows: the newest PyTorch first."""
+    """Heads of the columns, and rows: the newest PyTorch first; ``shipped``: all of what envsolver itself ships."""
 
     head: tuple[str, ...]
     rows: tuple[TableRow, ...]
+    shipped: bool = False
 
 
 def support_table(
@@ -92,6 +97,7 @@ def support_table(
     return SupportTable(
         head=("Environment", "OS", "GPU", "Python", *columns.values(), "From"),
         rows=tuple(sorted(sorted(rows, key=lambda row: row.name), key=_order, reverse=True)),
+        shipped=all(project.shipped for project, _ in chosen),
     )
 
 
@@ -134,6 +140,7 @@ def _row(project: Project, environment: Environment, columns: Mapping[str, str],
         python=".".join((lock.python if lock is not None else spec.python).split(".")[:2]),
         versions=tuple(_locked(lock, name) if lock is not None else _pinned(spec, name) for name in columns),
         source="lock" if lock is not None else "spec",
+        status=status_on(spec.status, spec.support, datetime.now(UTC).date().isoformat()),
     )
 
 

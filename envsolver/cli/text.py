@@ -52,17 +52,23 @@ def fill(text: str, *, width: int, indent: str = "", first: str | None = None) -
     return "\n".join(lines)
 
 
-def table(rows: Iterable[Sequence[str]], *, head: Sequence[str], width: int | None = None) -> str:
-    """Return rows as aligned columns, two spaces apart; with ``width`` the last column is cut to fit."""
+def table(rows: Iterable[Sequence[str]], *, head: Sequence[str], width: int | None = None) -> list[str]:
+    """Return head and rows as aligned columns, two blanks apart: a string each.
+
+    With ``width``, the text of a last column that does not fit goes on below itself, so that such a string has several
+    lines. No line is cut; one whose other columns leave less than 20 for the last is longer than ``width``.
+    """
     cells = [list(head), *(list(row) for row in rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    *widths, _ = (max(len(row[column]) for row in cells) for column in range(len(head)))
+    indent = sum(widths) + 2 * len(widths)
     lines = []
     for row in cells:
-        line = "  ".join(cell.ljust(widths[column]) for column, cell in enumerate(row)).rstrip()
-        if width is not None and len(line) > width:
-            line = line[: width - 1].rstrip() + "…"
-        lines.append(line)
-    return "\n".join(lines)
+        first = "".join(f"{cell.ljust(wide)}  " for cell, wide in zip(row, widths, strict=False))
+        if width is not None and len(first + row[-1]) > width >= indent + 20:
+            lines.append(fill(row[-1], width=width, indent=" " * indent, first=first))
+        else:
+            lines.append((first + row[-1]).rstrip())
+    return lines
 
 
 def count(number: int, noun: str, plural: str | None = None) -> str:

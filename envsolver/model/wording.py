@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["did_you_mean", "markdown_cell", "size", "system_reason"]
+__all__ = ["did_you_mean", "listed", "markdown_cell", "size", "system_reason"]
 
 
 def did_you_mean(names: Sequence[str]) -> str | None:
     """Return the question whether one of some names was meant, None without any."""
     return f"did you mean {' or '.join(map(repr, names))}?" if names else None
+
+
+def listed(words: Sequence[str], last: str = "and") -> str:
+    """Return ``a, b and c``; ``last`` is the word before the last one."""
+    return f" {last} ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def markdown_cell(text: str) -> str:

@@ -9,7 +9,7 @@ import click
 from envsolver.app.explaining import code_list, explain
 from envsolver.app.project import open_project
 from envsolver.cli.base import command
-from envsolver.cli.text import table
+from envsolver.cli.tables import print_tables
 from envsolver.model.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def explain_command(ui: Ui, name: str | None) -> None:
         if ui.json_wanted:
             ui.json({"codes": [{"code": code, "severity": severity, "title": title} for code, severity, title in rows]})
         else:
-            ui.out(table(rows, head=("CODE", "USUALLY", "WHAT")))
+            print_tables(ui, {"": rows}, head=("CODE", "USUALLY", "WHAT"))
         return
     text = explain(name, _project(ui))
     if ui.json_wanted:

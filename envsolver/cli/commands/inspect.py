@@ -9,7 +9,8 @@ import click
 from envsolver.app.inspecting import listing, summary
 from envsolver.app.project import locate_environment
 from envsolver.cli.base import EnvironmentName, command
-from envsolver.cli.text import fill, package_counts, table
+from envsolver.cli.tables import print_tables
+from envsolver.cli.text import fill, package_counts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["list_", "show"]
 
 _LABEL = 12
+_HEAD = ("NAME", "LOCK", "PYTHON", "GPU", "STATUS", "PLATFORMS", "TITLE")
+_EXPENDABLE = ("PLATFORMS", "TITLE", "STATUS", "PYTHON", "GPU")
 
 
 @command("list")
@@ -48,15 +51,9 @@ def list_(ui: Ui, *, every: bool) -> int:
 def _print_listing(ui: Ui, listed: Listing, *, every: bool) -> None:
     parts = {"": listed.own, "shipped with envsolver": listed.shipped}
     shown = {title: [row for row in rows if every or not row.hidden] for title, rows in parts.items()}
-    width = ui.width if ui.terminal else None
-    head = ("NAME", "LOCK", "PYTHON", "GPU", "STATUS", "PLATFORMS", "TITLE")
-    texts = []
-    for title, rows in shown.items():
-        if rows:
-            text = table([_cells(row) for row in rows], head=head, width=width)
-            texts.append(f"{ui.style(title, '1')}\n{text}" if title else text)
-    if texts:
-        ui.out("\n\n".join(texts))
+    tables = {title: [_cells(row) for row in rows] for title, rows in shown.items()}
+    if any(tables.values()):
+        print_tables(ui, tables, head=_HEAD, expendable=_EXPENDABLE)
     if listed.root and not listed.own:
         ui.say("the project has no environments: write a spec into specs/")
     if hidden := sum(len(rows) for rows in parts.values()) - sum(map(len, shown.values())):
@@ -68,7 +65,7 @@ def _print_listing(ui: Ui, listed: Listing, *, every: bool) -> None:
 
 def _cells(row: EnvironmentRow) -> tuple[str, ...]:
     if not row.usable or row.python is None:
-        return (row.head.name, "-", "-", "-", row.head.status, "-", "(the spec cannot be used)")
+        return (row.head.name, "-", "-", "-", "unusable", "-", "(the spec cannot be used)")
     others = f" +{len(row.platforms) - 1}" if len(row.platforms) > 1 else ""
     gpu = f"{row.gpu['backend']} {row.gpu['version'] or ''}".strip() if row.gpu else "-"
     return (
@@ -93,7 +90,7 @@ def _row_as_json(row: EnvironmentRow) -> dict[str, Any]:
         "name": row.head.name,
         "aliases": list(row.head.aliases),
         "title": row.head.title,
-        "status": row.head.status,
+        "status": row.head.status if row.usable else None,
         "path": row.head.path,
         "python": row.python,
         "platforms": list(row.platforms),

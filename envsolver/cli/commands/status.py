@@ -8,13 +8,17 @@ import click
 
 from envsolver.app.status import MAX_AGE, catalogue_status, with_advisories
 from envsolver.cli.base import command
-from envsolver.cli.text import count, table
+from envsolver.cli.tables import print_tables
+from envsolver.cli.text import count
 
 if TYPE_CHECKING:
     from envsolver.app.status import EnvironmentStatus
     from envsolver.cli.ui import Ui
 
 __all__ = ["status"]
+
+_HEAD = ("NAME", "STATUS", "LOCK", "LOCKED", "AGE", "NEWEST FILE", "UNTIL", "RECEIPTS", "ADVISORIES", "BASE IMAGE")
+_EXPENDABLE = ("BASE IMAGE", "NEWEST FILE", "LOCKED", "RECEIPTS", "UNTIL", "ADVISORIES", "AGE", "STATUS")
 
 
 @command("status")
@@ -50,17 +54,17 @@ def status(ui: Ui, *, every: bool, only_check: bool, max_age: int, advisories: s
             }
         )
     else:
-        _print(ui, shown)
+        _print(ui, shown, shipped=found.shipped)
         if hidden := len(found.environments) - len(shown):
             ui.say(f"not shown, as deprecated or removed: {hidden}; `envsolver status --all` shows them")
     alive = [one for one in found.environments if one.status in {"supported", "preview"}]
     return 1 if only_check and any(one.due for one in alive) else 0
 
 
-def _print(ui: Ui, shown: list[EnvironmentStatus]) -> None:
-    head = ("NAME", "STATUS", "LOCK", "LOCKED", "AGE", "NEWEST FILE", "UNTIL", "RECEIPTS", "ADVISORIES", "BASE IMAGE")
+def _print(ui: Ui, shown: list[EnvironmentStatus], *, shipped: bool) -> None:
     if shown:
-        ui.out(table([_cells(one) for one in shown], head=head, width=ui.width if ui.terminal else None))
+        title = "shipped with envsolver" if shipped else ""
+        print_tables(ui, {title: [_cells(one) for one in shown]}, head=_HEAD, expendable=_EXPENDABLE)
     due = [one for one in shown if one.due]
     if due:
         ui.out("\n" + ui.style("due", "1"))
@@ -77,7 +81,7 @@ def _cells(one: EnvironmentStatus) -> tuple[str, ...]:
     counted = [receipt for receipt in one.receipts if receipt.current and receipt.verdict == "pass"]
     return (
         row.head.name,
-        one.status,
+        one.status if row.usable else "unusable",
         row.lock or "-",
         one.locked or "-",
         f"{one.age} d" if one.age is not None else "-",
@@ -95,7 +99,7 @@ def _as_json(one: EnvironmentStatus) -> dict[str, Any]:
     row = one.row
     return {
         "name": row.head.name,
-        "status": one.status,
+        "status": one.status if row.usable else None,
         "support": plain(row.support),
         "lock": {
             "state": row.lock,

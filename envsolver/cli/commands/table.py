@@ -10,12 +10,16 @@ import click
 from envsolver.app.tabling import support_table, table_html, table_markdown
 from envsolver.cli.base import EnvironmentName, command, output_option
 from envsolver.cli.output import write_document
+from envsolver.cli.tables import print_tables
 from envsolver.cli.text import table as aligned
 
 if TYPE_CHECKING:
+    from envsolver.app.tabling import SupportTable
     from envsolver.cli.ui import Ui
 
 __all__ = ["table"]
+
+_EXPENDABLE = ("TORCH-ORT", "OS", "FROM", "ORT-TRAINING", "DEEPSPEED", "GPU", "STATUS", "PYTHON")
 
 
 @command("table")
@@ -39,21 +43,41 @@ def table(
     Versions come from the locks. Where there is none, they are the pins of the spec, and the last column says so.
     """
     found = support_table(ui.common.project, names, packages=packages, own_names=own_names)
-    if ui.json_wanted and (output is None or output == Path("-")):
+    to_stdout = output is None or output == Path("-")
+    if ui.json_wanted and to_stdout:
         heads = [head.lower() for head in found.head[:-1]]
         ui.json(
             {
                 "environments": [
-                    {**dict(zip(heads, row.cells, strict=False)), "name": row.environment, "from": row.source}
+                    {
+                        **dict(zip(heads, row.cells, strict=False)),
+                        "name": row.environment,
+                        "from": row.source,
+                        "status": row.status,
+                    }
                     for row in found.rows
                 ]
             }
         )
+        return
+    head, rows = _columns(found)
+    if format_ == "text" and to_stdout:
+        title = "shipped with envsolver" if found.shipped else ""
+        otherwise = "`--format markdown`"
+        print_tables(ui, {title: rows}, head=head, expendable=_EXPENDABLE, otherwise=otherwise)
         return
     if format_ == "markdown":
         text = table_markdown(found)
     elif format_ == "html":
         text = table_html(found)
     else:
-        text = aligned([row.cells for row in found.rows], head=[head.upper() for head in found.head]) + "\n"
+        text = "\n".join(aligned(rows, head=head)) + "\n"
     write_document(ui, text, output, {"environments": len(found.rows), "format": format_})
+
+
+def _columns(found: SupportTable) -> tuple[list[str], list[tuple[str, ...]]]:
+    """Return head and rows for people: what is no longer supported, or not yet, is marked where there is any."""
+    head = [name.upper() for name in found.head]
+    if all(row.status == "supported" for row in found.rows):
+        return head, [row.cells for row in found.rows]
+    return [*head, "STATUS"], [(*row.cells, row.status) for row in found.rows]
