@@ -284,3 +284,26 @@ def test_commands_stay_on_one_line() -> None:
     assert "\n  `envsolver lock train --upgrade` does so;" in filled
     assert max(map(len, filled.splitlines())) <= 80
     assert "\0" not in filled
+
+
+def test_what_continues_a_line_is_not_taken_for_the_next() -> None:
+    long, short = "this is more than one line of forty columns has room for", "this is one"
+
+    def lines(text: str) -> list[str]:
+        return fill(text, width=40, indent="  ", first="error: ").splitlines()
+
+    assert lines(long) == ["error: this is more than one line of", "  forty columns has room for"]
+    assert lines(f"{long}\n{short}\n{long}") == [
+        "error: this is more than one line of",
+        "    forty columns has room for",
+        "  this is one",
+        "  this is more than one line of forty",
+        "    columns has room for",
+    ]
+    # What is deeper by itself needs nothing.
+    assert lines(f"{long}\n  {long}") == [
+        "error: this is more than one line of",
+        "  forty columns has room for",
+        "    this is more than one line of forty",
+        "      columns has room for",
+    ]

@@ -27,7 +27,7 @@ def left_out_text(names: Iterable[str]) -> str:
 def fill(text: str, *, width: int, indent: str = "", first: str | None = None) -> str:
     """Wrap each line of a text to a width; continuation lines get ``indent``, the first one ``first``.
 
-    What continues a line that is itself indented stands two columns deeper, so that it is not taken for another.
+    What continues a line is not taken for the next one: it stands two columns deeper, unless that does so by itself.
 
     Words longer than a line (URLs, hashes) and commands between backquotes stay whole: they are there to be copied.
     """
@@ -36,20 +36,26 @@ def fill(text: str, *, width: int, indent: str = "", first: str | None = None) -
 
     lines: list[str] = []
     lead = indent if first is None else first
-    for line in text.splitlines() or [""]:
+    given = text.splitlines() or [""]
+    for line, following in zip(given, [*given[1:], ""], strict=True):
         # Lines that are already indented (explanations, trees) keep their shape.
-        inner = line[: len(line) - len(line.lstrip())]
+        inner = _lead(line)
+        one_of_several = bool(inner) or (len(given) > 1 and len(_lead(following)) <= len(inner))
         wrapped = textwrap.wrap(
             re.sub(r"`[^`]{1,60}`", lambda command: command[0].replace(" ", _NO_BREAK), line.strip()),
             width=max(width, 40),
             initial_indent=lead + inner,
-            subsequent_indent=indent + inner + ("  " if inner else ""),
+            subsequent_indent=indent + inner + ("  " if one_of_several else ""),
             break_long_words=False,
             break_on_hyphens=False,
         )
         lines += [each.replace(_NO_BREAK, " ") for each in wrapped] or [lead.rstrip()]
         lead = indent
     return "\n".join(lines)
+
+
+def _lead(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())]
 
 
 def table(rows: Iterable[Sequence[str]], *, head: Sequence[str], width: int | None = None) -> list[str]:
