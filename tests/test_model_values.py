@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import pickle
 from dataclasses import FrozenInstanceError, field
+from functools import cached_property
 from typing import Any
 
 import pytest
@@ -114,6 +115,24 @@ class _Named:
         return hash(self.name.lower())
 
 
+@dataclass(frozen=True, order=True)
+class _Version:
+    """Compared in turn, and open to ``cached_property``, for it has no slots."""
+
+    major: int
+    minor: int = 0
+    note: str = field(default="", compare=False)
+
+    @cached_property
+    def text(self) -> str:
+        return f"{self.major}.{self.minor}"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class _Kind:
+    name: str
+
+
 @dataclass(slots=True)
 class _Open:
     size: int
@@ -135,3 +154,27 @@ def test_methods_of_a_class_of_its_own_are_kept_and_open_classes_stay_open() -> 
     opened = _Open(1)
     opened.size = 2
     assert opened == _Open(2)
+
+
+@given(*[st.tuples(st.integers(0, 2), st.integers(0, 2))] * 2)
+def test_order_is_that_of_the_fields_in_turn(first: tuple[int, int], second: tuple[int, int]) -> None:
+    mine, theirs = _Version(*first, note="a"), _Version(*second, note="b")
+    assert [mine < theirs, mine <= theirs, mine > theirs, mine >= theirs, mine == theirs] == [
+        first < second,
+        first <= second,
+        first > second,
+        first >= second,
+        first == second,
+    ]
+    assert mine.text == f"{first[0]}.{first[1]}"
+    with pytest.raises(TypeError):
+        assert mine < first  # type: ignore[operator]  # what is tested
+
+
+def test_a_value_without_comparison_is_equal_to_itself_alone() -> None:
+    kind = _Kind("text")
+    assert kind == kind  # noqa: PLR0124 - what is tested
+    assert kind != _Kind("text")
+    assert "object at" in repr(kind)
+    with pytest.raises(FrozenInstanceError):
+        kind.name = "number"  # type: ignore[misc]  # what is tested

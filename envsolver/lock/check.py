@@ -42,7 +42,7 @@ _CONDA_FILE = re.compile(r"[A-Za-z0-9_][^/\\\s]*-[^/\\\s-]+-[^/\\\s-]+(?:\.conda
 _PRINTED = re.compile(r"[\x20-\x7e]+")
 _VIRTUAL = re.compile(rf"__{_PRINTED.pattern}")
 _COMMIT = re.compile(r"[0-9a-f]{40,64}")
-_FILENAME = re.compile(r"[A-Za-z0-9_][^/\\:*?\"<>|\x00-\x1f\x7f-\U0010ffff]*")
+_FILENAME = re.compile(r"[A-Za-z0-9_][ !#$%&'()+,\-.0-9;=@A-Z\[\]^_`a-z{}~]*")  # what every file system takes
 _PATH = re.compile(r"/(?!/)[\x21-\x7e]*")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _RULE = re.compile(r"[A-Z][A-Z0-9]*(?:-[A-Z0-9]+)*")
