@@ -110,19 +110,43 @@ def test_every_command_has_the_common_options(cli: CommandLine, name: str) -> No
     assert max(map(len, done.out.splitlines())) <= 80
 
 
-def test_an_unknown_command_is_answered_with_the_nearest(cli: CommandLine) -> None:
-    done = cli("lokc")
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("lokc", "there is no command 'lokc'; did you mean 'lock'?"),
+        ("cache drr", "there is no command 'cache drr'; did you mean 'dir'?"),
+        ("cache nothing-like-it", "there is no command 'cache nothing-like-it'"),
+        ("--jsn", "there is no option '--jsn' of 'envsolver'; did you mean '--json'?"),
+        ("lock --chekc", "there is no option '--chekc' of 'lock'; did you mean '--check'?"),
+        ("lock --upg", "there is no option '--upg' of 'lock'; did you mean '--upgrade' or '--upgrade-package'?"),
+        ("gpu doctor --sideways", "there is no option '--sideways' of 'gpu doctor'"),
+        ("lock -x", "there is no option '-x' of 'lock'"),
+        ("ci", "'ci' needs --provider: one of github, azure or gitlab"),
+        ("ci --provider git", "--provider: expected github, azure or gitlab, found 'git' (did you mean 'gitlab'?)"),
+        ("completion", "'completion' needs one of bash, zsh or fish"),
+        ("completion tcsh", "expected bash, zsh or fish, found 'tcsh'"),
+        ("build x", "'build' needs --prefix DIR"),
+        ("init", "'init' needs NAME"),
+        ("tree x --depth two", "--depth: expected a whole number, 0 or more, found 'two'"),
+        ("gpu check x --timeout 0", "--timeout: expected a number of seconds, 0.5 or more, found '0'"),
+        ("build x --prefix y --bundle nowhere", "--bundle: path 'nowhere' does not exist"),
+        ("schema x", "'schema' takes no arguments: 'x' is too much"),
+        ("tree a b c d", "'tree' takes NAME, PACKAGE and nothing more: 'c' and 'd' are too much"),
+    ],
+)
+def test_what_is_wrong_with_a_command_line_is_told_in_our_words(cli: CommandLine, line: str, said: str) -> None:
+    done = cli(*line.split())
     assert (done.status, done.out) == (2, "")
-    assert done.err == (
-        "error: there is no command 'lokc'; did you mean 'lock'?\nhint: `envsolver --help` shows the usage\n"
+    assert done.said.startswith(f"error: {said} hint: `envsolver ")
+    assert done.said.endswith(" --help` shows the usage")
+    assert cli(*line.split(), "--json").json["error"]["message"] == said
+
+
+def test_a_missing_environment_can_be_found(cli: CommandLine) -> None:
+    done = cli("show")
+    assert done.said == (
+        "error: 'show' needs NAME hint: `envsolver list` shows the environments, `envsolver show --help` the usage"
     )
-
-
-def test_an_unknown_option_is_a_usage_error(cli: CommandLine) -> None:
-    done = cli("list", "--al")
-    assert (done.status, done.out) == (2, "")
-    assert done.err.startswith("error: no such option")
-    assert "`envsolver list --help`" in done.err
 
 
 def test_usage_errors_are_json_where_json_is_asked_for(cli: CommandLine) -> None:

@@ -108,6 +108,20 @@ class Command(_Parsed):
         super().__init__(*args, **kwargs)
         self.params += _common_options()
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments.
+
+        Raises:
+            click.UsageError: there are more than the command takes.
+        """
+        ctx.allow_extra_args = True  # click's own refusal does not say what there is room for
+        rest = super().parse_args(ctx, args)
+        if rest and not ctx.resilient_parsing:
+            from envsolver.cli.usage import too_many
+
+            raise too_many(ctx, rest)
+        return rest
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the callback."""
         _take_common(ctx)
@@ -131,6 +145,17 @@ class Group(_Parsed, click.Group):
         """Run the chosen command."""
         _take_common(ctx)
         return super().invoke(ctx)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; an unknown one is answered with the nearest that exist."""
+        known = self.list_commands(ctx)
+        if args and args[0] not in known and not args[0].startswith("-"):
+            from envsolver.cli.usage import unknown_command
+
+            raise unknown_command(ctx, args[0], known)
+        return super().resolve_command(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write options as :class:`Command` does, then the commands."""
@@ -172,18 +197,6 @@ class Root(Group):
 
         found = [CompletionItem(n, help=e.summary) for n, e in COMMANDS.items() if n.startswith(incomplete)]
         return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command; an unknown one is answered with the nearest that exist."""
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            from difflib import get_close_matches
-
-            near = get_close_matches(args[0], COMMANDS, n=2)
-            meant = f"did you mean {' or '.join(repr(name) for name in near)}?" if near else None
-            raise click.UsageError(f"there is no command {args[0]!r}" + (f"; {meant}" if meant else ""), ctx)
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands by section, from the table alone."""

@@ -16,8 +16,6 @@ from envsolver.cli.streams import drop, secure_streams, write_error
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import click
-
     from envsolver.cli.ui import Ui
 
 __all__ = ["main", "run"]
@@ -101,7 +99,9 @@ def _run(args: list[str]) -> int:
         write_error(error.format_message() + "\n")
         return 2
     except click.ClickException as error:
-        return _report(_ui(args), "usage", *_usage(error), status=error.exit_code)
+        from envsolver.cli.usage import usage_words
+
+        return _report(_ui(args), "usage", *usage_words(error), status=error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         return _report(_ui(args), "interrupted", "interrupted", None, status=EXIT_INTERRUPTED)
     except EnvsolverError as error:
@@ -129,13 +129,6 @@ def _ui(args: list[str]) -> Ui:
             color="--no-color" not in options and not os.environ.get("NO_COLOR"),
         )
     )
-
-
-def _usage(error: click.ClickException) -> tuple[str, str | None]:
-    message = error.format_message()
-    message = message[:1].lower() + message[1:].removesuffix(".")
-    context = getattr(error, "ctx", None)
-    return message, f"`{context.command_path} --help` shows the usage" if context is not None else None
 
 
 def _os_error(error: OSError) -> str:

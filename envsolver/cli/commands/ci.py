@@ -8,6 +8,7 @@ import click
 
 from envsolver.app.project import open_project
 from envsolver.cli.base import EnvironmentName, command, output_option
+from envsolver.cli.kinds import Choice
 from envsolver.cli.output import write_document
 from envsolver.cli.text import left_out_text
 
@@ -27,9 +28,7 @@ _USUAL = {
 
 @command("ci")
 @click.argument("names", nargs=-1, type=EnvironmentName(), metavar="[NAME]...")
-@click.option(
-    "--provider", type=click.Choice(["github", "azure", "gitlab"]), required=True, help="For whom the pipeline is."
-)
+@click.option("--provider", type=Choice(["github", "azure", "gitlab"]), required=True, help="For whom the pipeline is.")
 @output_option("Write to FILE; standard output by default (-).")
 def ci(ui: Ui, names: tuple[str, ...], *, provider: str, output: Path | None) -> None:
     """Write a CI pipeline that checks, builds and tries locks.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from envsolver.cli.base import command, root
+from envsolver.cli.kinds import Choice
 
 if TYPE_CHECKING:
     from envsolver.cli.ui import Ui
@@ -17,7 +18,7 @@ SHELLS = ("bash", "zsh", "fish")
 
 
 @command("completion")
-@click.argument("shell", type=click.Choice(SHELLS), metavar="bash|zsh|fish")
+@click.argument("shell", type=Choice(SHELLS), metavar="bash|zsh|fish")
 def completion(ui: Ui, shell: str) -> None:
     """Print the completion script of a shell.
 

@@ -10,6 +10,7 @@ import click
 from envsolver.app.comparing import compare, diff_data, diff_markdown, diff_text
 from envsolver.app.project import open_project
 from envsolver.cli.base import EnvironmentName, command, output_option
+from envsolver.cli.kinds import Choice
 from envsolver.cli.output import write_document
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ __all__ = ["diff"]
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(("text", "markdown")),
+    type=Choice(("text", "markdown")),
     default="text",
     show_default=True,
     help="Lines for a terminal, or a section for a pull request.",

@@ -11,6 +11,7 @@ from envsolver.app.graphing import GraphFormat, graph_text
 from envsolver.app.lockfile import read_lock
 from envsolver.app.project import locate_environment
 from envsolver.cli.base import EnvironmentName, command, output_option, platform_option, shown_group_option
+from envsolver.cli.kinds import Choice
 from envsolver.cli.output import write_document
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ __all__ = ["graph"]
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(get_args(GraphFormat)),
+    type=Choice(get_args(GraphFormat)),
     default="svg",
     show_default=True,
     help="A picture, or a text for Graphviz or Mermaid.",

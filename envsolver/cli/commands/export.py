@@ -11,6 +11,7 @@ from envsolver.app.exporting import FOLDERS, FORMATS, ExportOptions, export_fold
 from envsolver.app.exporting import export as exported
 from envsolver.app.project import locate_environment
 from envsolver.cli.base import EnvironmentName, command, group_option, output_option, platform_option
+from envsolver.cli.kinds import Choice
 from envsolver.cli.output import write_document
 from envsolver.cli.retired import warn_if_retired
 from envsolver.cli.ui import display_path
@@ -26,7 +27,7 @@ _FORMATS = f"The format to write: {', '.join(FORMATS)}."
 
 @command("export")
 @click.argument("name", type=EnvironmentName(shipped=True), metavar="NAME")
-@click.option("--format", "format_", type=click.Choice(FORMATS), required=True, metavar="FORMAT", help=_FORMATS)
+@click.option("--format", "format_", type=Choice(FORMATS), required=True, metavar="FORMAT", help=_FORMATS)
 @platform_option("One platform; all of the lock by default.")
 @group_option()
 @click.option("--no-hashes", is_flag=True, help="Leave the hashes out of requirements.")

@@ -17,6 +17,7 @@ from envsolver.cli.base import (
     platform_option,
     prefix_option,
 )
+from envsolver.cli.kinds import Seconds
 from envsolver.cli.output import write_document
 from envsolver.cli.text import count, duration, fill
 from envsolver.model.errors import UsageError
@@ -76,9 +77,7 @@ def expect(ui: Ui, name: str, *, groups: tuple[str, ...], platform: str | None, 
 )
 @group_option("A group that is installed; by default those of the build.")
 @click.option("--only", multiple=True, metavar="CHECK", help="Run this check alone; may be repeated.")
-@click.option(
-    "--timeout", type=click.FloatRange(min=0.5), metavar="SECONDS", help="For each check, in place of its own."
-)
+@click.option("--timeout", type=Seconds(0.5), metavar="SECONDS", help="For each check, in place of its own.")
 @click.option("--as-is", is_flag=True, help="Try what is there, whoever built it; its files are not read.")
 @click.option("--require-gpu", is_flag=True, envvar="ENVSOLVER_REQUIRE_GPU", help="Exit with 2 where there is no GPU.")
 @click.option("--no-receipt", is_flag=True, help="Write no receipt to locks/receipts/.")

@@ -12,6 +12,7 @@ from envsolver.app.lockfile import read_lock
 from envsolver.app.project import locate_environment
 from envsolver.app.reasons import why as reports_of
 from envsolver.cli.base import EnvironmentName, command, platform_option, shown_group_option
+from envsolver.cli.kinds import WholeNumber
 from envsolver.cli.text import count, fill, size
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ MOST_REASONS = 12
 @click.argument("package", required=False, metavar="[PACKAGE]")
 @platform_option()
 @shown_group_option()
-@click.option("--depth", type=click.IntRange(min=0), metavar="N", help="Draw at most N levels below the roots.")
+@click.option("--depth", type=WholeNumber(0), metavar="N", help="Draw at most N levels below the roots.")
 @click.option("--invert", is_flag=True, help="Draw below each package who requires it.")
 def tree(
     ui: Ui,

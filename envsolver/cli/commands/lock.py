@@ -10,6 +10,7 @@ import click
 from envsolver.app import locking
 from envsolver.app.project import open_project
 from envsolver.cli.base import EnvironmentName, command
+from envsolver.cli.kinds import WholeNumber
 from envsolver.cli.text import count, duration, left_out_text, package_counts
 from envsolver.model.errors import NoSolutionError
 
@@ -56,7 +57,7 @@ MOST_CHANGES = 40
 @click.option(
     "--apply-fix",
     "fix",
-    type=click.IntRange(min=1),
+    type=WholeNumber(1),
     metavar="N",
     help="If there is no solution, write fix N of those suggested into the spec, then lock.",
 )

@@ -8,6 +8,7 @@ import click
 
 from envsolver.app.status import MAX_AGE, catalogue_status, with_advisories
 from envsolver.cli.base import command
+from envsolver.cli.kinds import WholeNumber
 from envsolver.cli.tables import print_tables
 from envsolver.cli.text import count
 
@@ -26,7 +27,7 @@ _EXPENDABLE = ("BASE IMAGE", "NEWEST FILE", "LOCKED", "RECEIPTS", "UNTIL", "ADVI
 @click.option("--check", "only_check", is_flag=True, help="Exit with 1 if a supported environment needs attention.")
 @click.option(
     "--max-age",
-    type=click.IntRange(1),
+    type=WholeNumber(1),
     default=MAX_AGE,
     show_default=True,
     metavar="DAYS",

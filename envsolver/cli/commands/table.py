@@ -9,6 +9,7 @@ import click
 
 from envsolver.app.tabling import support_table, table_html, table_markdown
 from envsolver.cli.base import EnvironmentName, command, output_option
+from envsolver.cli.kinds import Choice
 from envsolver.cli.output import write_document
 from envsolver.cli.tables import print_tables
 from envsolver.cli.text import table as aligned
@@ -27,7 +28,7 @@ _EXPENDABLE = ("TORCH-ORT", "OS", "FROM", "ORT-TRAINING", "DEEPSPEED", "GPU", "S
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(("text", "markdown", "html")),
+    type=Choice(("text", "markdown", "html")),
     default="text",
     show_default=True,
     help="Lines for a terminal, or a table for a page.",
