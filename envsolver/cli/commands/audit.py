@@ -10,6 +10,7 @@ import click
 from envsolver.app import auditing
 from envsolver.app.checking import select
 from envsolver.cli.base import EnvironmentName, command, output_option
+from envsolver.cli.kinds import Choice
 from envsolver.cli.output import write_document
 from envsolver.cli.text import count, fill
 
@@ -40,7 +41,7 @@ _SHOWN = 6
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(["text", "json", "markdown", "sarif", "github"]),
+    type=Choice(["text", "json", "markdown", "sarif", "github"]),
     default=None,
     help="How to write what was found; text by default.",
 )

@@ -10,6 +10,7 @@ import click
 
 from envsolver.app import asking, checking, verdicts
 from envsolver.cli.base import EnvironmentName, command, output_option
+from envsolver.cli.kinds import Choice
 from envsolver.cli.output import write_document
 from envsolver.cli.text import count, fill
 
@@ -55,7 +56,7 @@ _OF_FILES = ("python", "platform", "glibc", "cuda", "driver", "arch", "base_imag
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(["text", "json", "sarif", "github"]),
+    type=Choice(["text", "json", "sarif", "github"]),
     default=None,
     help="How to write what was found; text by default.",
 )
