@@ -138,6 +138,11 @@ class _Open:
     size: int
 
 
+@dataclass
+class _Plain:
+    size: int
+
+
 def test_positions_computed_fields_and_inheritance() -> None:
     assert _Point(1, 2).total == 3
     place = _Place(1, 2, "there")
@@ -154,6 +159,7 @@ def test_methods_of_a_class_of_its_own_are_kept_and_open_classes_stay_open() -> 
     opened = _Open(1)
     opened.size = 2
     assert opened == _Open(2)
+    assert _Plain(1) == _Plain(size=1)
 
 
 @given(*[st.tuples(st.integers(0, 2), st.integers(0, 2))] * 2)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 else:
 
-    def dataclass(*, frozen: bool = False, **options: bool) -> Any:
+    def dataclass(cls: Any = None, /, *, frozen: bool = False, **options: bool) -> Any:
         """Declare a dataclass, as :func:`dataclasses.dataclass` does."""
 
         def declare(cls: Any) -> Any:
@@ -45,7 +45,7 @@ else:
                     _compile_later(cls, operator, _comparison)
             return cls
 
-        return declare
+        return declare if cls is None else declare(cls)
 
 
 _SHARED = frozenset(
