@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -21,6 +21,7 @@ from envsolver.app.project import Environment
 from envsolver.model.errors import EnvsolverError, FileError, Problem, SpecError
 from envsolver.model.origin import Origin
 from envsolver.model.spec import SpecHead, SupportDates
+from envsolver.model.values import dataclass
 from envsolver.sources.cache import Cache, default_cache_root
 
 if TYPE_CHECKING:
@@ -76,12 +77,12 @@ class EnvironmentRow:
 
 def environments(project: Project) -> tuple[EnvironmentRow, ...]:
     """Return a row for each environment, sorted by name; one that cannot be used is a row with problems, no error."""
+    from envsolver.app.rulefiles import rule_files
     from envsolver.spec.catalogue import spec_files, with_clashes
 
     files = _Files(project.root)
     paths = spec_files(project.root)
-    # A new file can take the place of another: `extends` looks for two suffixes, and in the catalogue behind.
-    names = sha256("\n".join(path.name for path in paths).encode()).hexdigest()
+    names = _names(project, files.digests(rule_files(project)))
     remembered = _recall(project, names)
     kept: dict[str, Any] = {}
     rows: list[EnvironmentRow] = []
@@ -90,8 +91,10 @@ def environments(project: Project) -> tuple[EnvironmentRow, ...]:
         entry = remembered.get(path.name)
         row = _revived(entry, files)
         if row is None or entry is None:
-            row, used = _row(project, path, parsed)
-            entry = {"files": files.digests(used), "row": _plain(row)}
+            # Before they are read for the row: what changes in between is seen the next time.
+            own = files.digests([path, project.lock_path(path.stem), project.requirements_path(path.stem)])
+            row, behind = _row(project, path, parsed)
+            entry = {"files": {**own, **files.digests(behind)}, "row": _plain(row)}
         if not row.problems:  # somebody is at work on the others
             kept[path.name] = entry
         rows.append(row)
@@ -104,6 +107,18 @@ def environments(project: Project) -> tuple[EnvironmentRow, ...]:
         row if head is row.head else replace(row, head=head, problems=(*row.problems, *_new(head, row)))
         for row, head in zip(rows, heads, strict=True)
     )
+
+
+def _names(project: Project, rules: dict[str, str]) -> str:
+    """Return what changes when a file comes that can take the place of another, or with what holds for all locks.
+
+    ``extends`` looks for two suffixes, and in the catalogue behind; rule files are part of every lock.
+    """
+    from envsolver.spec.catalogue import SPECS_FOLDER
+
+    folder = project.root / SPECS_FOLDER
+    specs = sorted(os.listdir(folder)) if folder.is_dir() else []  # noqa: PTH208 - names are all that is needed
+    return sha256(json.dumps([specs, rules]).encode()).hexdigest()
 
 
 def standing(project: Project, environment: Environment) -> tuple[Freshness, tuple[str, ...]]:
@@ -124,22 +139,19 @@ def _new(head: SpecHead, row: EnvironmentRow) -> Iterable[Problem]:
 
 
 def _row(project: Project, path: Path, parsed: Parsed) -> tuple[EnvironmentRow, list[Path]]:
-    """Return the row of an environment, and the files that it was made from."""
-    from envsolver.app.rulefiles import rule_files
+    """Return the row of an environment, and the files that it was made from besides its own."""
     from envsolver.spec.load import load_spec
 
     environment = Environment(name=path.stem, path=path)
-    lock_files = [project.lock_path(path.stem), project.requirements_path(path.stem)]
-    always = [path, *lock_files, *rule_files(project)]
     try:
         spec = load_spec(path, project.root, validate=False, parsed=parsed)
         row = _judged(project, environment, spec)
-        return row, [*always, *_behind(project, spec)]
+        return row, _behind(project, spec)
     except SpecError:
-        return _unusable(project, environment), always
+        return _unusable(project, environment), []
     except FileError as error:
         problem = Problem(str(error), None, error.hint)
-        return EnvironmentRow(head=_head(project, path), usable=False, problems=(problem,)), always
+        return EnvironmentRow(head=_head(project, path), usable=False, problems=(problem,)), []
 
 
 def _judged(project: Project, environment: Environment, spec: Spec) -> EnvironmentRow:
@@ -212,6 +224,8 @@ def _behind(project: Project, spec: Spec) -> list[Path]:
 
 def _plain(value: Any) -> Any:
     """Return a value as JSON has it; ``dataclasses.asdict`` copies what need not be copied."""
+    if value is None or isinstance(value, str):  # as nearly all is
+        return value
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
     if isinstance(value, dict):
@@ -224,22 +238,28 @@ class _Files:
     """Digests of files, each read once; a file that is not there has one too."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self._root = str(root)
+        self._inside = os.path.join(root, "")  # noqa: PTH118 - ends with a separator
         self._known: dict[str, str] = {}
 
     def digests(self, paths: Iterable[Path]) -> dict[str, str]:
         """Return path → digest."""
-        names = dict.fromkeys(os.path.relpath(path, self._root) for path in paths)
-        return {name: self._digest(name) for name in names}
+        return {name: self._digest(name) for name in dict.fromkeys(map(self._name, paths))}
 
     def same(self, digests: dict[str, str]) -> bool:
         """Whether all of the files are as they were."""
         return all(self._digest(name) == digest for name, digest in digests.items())
 
+    def _name(self, path: Path) -> str:
+        plain = str(path)
+        # `relpath` is slow, and nearly everything lies inside.
+        inside = plain.startswith(self._inside) and ".." not in plain
+        return plain[len(self._inside) :] if inside else os.path.relpath(plain, self._root)
+
     def _digest(self, name: str) -> str:
         if name not in self._known:
             try:
-                with open(self._root / name, "rb") as stream:  # noqa: PTH123 - a third of the time
+                with open(os.path.join(self._root, name), "rb") as stream:  # noqa: PTH118, PTH123 - a third of the time
                     self._known[name] = sha256(stream.read()).hexdigest()
             except OSError as error:
                 self._known[name] = f"cannot be read: {error.errno}"

@@ -121,7 +121,7 @@ def _check_name(part: Part, name: str, problems: list[Problem]) -> None:
 
 
 def _text(part: Part, known: Field[Located[str]]) -> str | None:
-    value = part.get(known)
+    value: Located[str] | None = part.values.get(known.key)  # in two thirds of the calls there is none
     return value.value if value else None
 
 
@@ -167,8 +167,11 @@ def _support(part: Part, problems: list[Problem]) -> SupportDates | None:
 
 
 def _requirement(item: Part, group: str = BASE_GROUP) -> SpecRequirement:
+    text = _text(item, subfields.REQUIREMENT) or ""
+    if len(item.given) == 1:  # as most: the requirement and nothing else
+        return SpecRequirement(text=text, origin=item.origin, group=group)
     return SpecRequirement(
-        text=_text(item, subfields.REQUIREMENT) or "",
+        text=text,
         origin=item.origin,
         group=group,
         reason=_text(item, subfields.REASON),

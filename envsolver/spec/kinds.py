@@ -8,9 +8,11 @@ not have to generate costs no time at start-up.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from envsolver.model.values import dataclass
 from envsolver.spec.nodes import MappingNode, ScalarNode, SequenceNode, describe
 from envsolver.spec.values import Complaint, Located, Merge, Part, nearest
 
@@ -308,9 +310,13 @@ class Record(Kind[Part]):
             return None
         return f"write {key.text}{value.text}" if value.text[:1] in "=<>!~" else "quote a text that contains ': '"
 
-    @property
+    @cached_property
     def _by_key(self) -> dict[str, Field[Any]]:
         return {known.key: known for known in self.fields}
+
+    @cached_property
+    def _required(self) -> tuple[Field[Any], ...]:
+        return tuple(known for known in self.fields if known.required)
 
     def _read_mapping(self, node: MappingNode, reading: Reading, where: str) -> Part:
         by_key = self._by_key
@@ -324,9 +330,9 @@ class Record(Kind[Part]):
             value = known.kind.read(value_node, reading, f"{prefix}{known.key}")
             if value is not None:
                 values[known.key] = value
-        given = frozenset(key.text for key, _ in node.entries if key.text in by_key)
-        for known in self.fields:
-            if known.required and known.key not in given:
+        given = frozenset([key.text for key, _ in node.entries if key.text in by_key])
+        for known in self._required:
+            if known.key not in given:
                 reading.report(f"{prefix}{known.key} is missing", node, f"expected {known.kind.expected}")
         return Part(reading.origin(node), values, given)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from envsolver.model.errors import FileError, Problem, SpecError
 from envsolver.model.origin import Origin
 from envsolver.model.spec import BaseSpec
+from envsolver.model.values import dataclass
 from envsolver.model.wording import system_reason
 from envsolver.spec import fields, subfields, words
 from envsolver.spec.checks import redact
@@ -124,6 +125,7 @@ class _Loader:
         self._validate = validate
         self._merged: dict[Path, Part | None] = {}
         self._paths: dict[Path, Path] = {}
+        self._names: dict[Path, str] = {}
         self._files: list[str] = []
         self._pythons: list[Located[str]] = []
         self._complete = True
@@ -132,7 +134,7 @@ class _Loader:
     def load(self, path: Path) -> Spec:
         from envsolver.spec.build import build_spec
 
-        shown = display_path(path, self._project)
+        shown = self._shown(path)
         try:
             part = self._with_bases(path, ())
         except OSError as error:
@@ -171,6 +173,11 @@ class _Loader:
             self._paths[path] = resolved_path(path)
         return self._paths[path]
 
+    def _shown(self, path: Path) -> str:
+        if path not in self._names:
+            self._names[path] = display_path(path, self._project)
+        return self._names[path]
+
     def _with_bases(self, path: Path, chain: tuple[_Step, ...]) -> Part | None:
         """Return a file merged with its bases, None where it cannot be used.
 
@@ -180,7 +187,7 @@ class _Loader:
         key = self._real(path)
         if key in self._merged:
             return self._merged[key]
-        reading = Reading(display_path(path, self._project), self.problems, self._validate)
+        reading = Reading(self._shown(path), self.problems, self._validate)
         part = self._parsed.get(key) or read_spec_file(path, reading)
         if part is None:
             self._complete = False
@@ -209,7 +216,7 @@ class _Loader:
                 continue
             bases.append(base)
             if not is_base(base_path):
-                shown = display_path(base_path, self._project)
+                shown = self._shown(base_path)
                 built_on.append(BaseSpec(name=base_path.stem, path=shown, origin=name.origin, frozen=frozen))
                 continue
             if frozen:
@@ -223,7 +230,7 @@ class _Loader:
         try:
             return self._with_bases(path, chain)
         except OSError as error:
-            shown = display_path(path, self._project)
+            shown = self._shown(path)
             self.problems.append(Problem(f"{shown} cannot be read: {system_reason(error)}", name.origin))
             return None
 

@@ -37,6 +37,8 @@ def merge(bases: Sequence[Part], child: Part, problems: list[Problem], *, comple
         problems: receives contradictions, and entries of ``replace`` that replace nothing.
         complete: whether ``bases`` holds all of them; if not, an entry of ``replace`` may have meant another.
     """
+    if not bases and child.get(fields.REPLACE) is None:
+        return child
     kept = _apply_replace(bases, child, problems if complete else [])
     return _merge_records(fields.SPEC, [*kept, child], _Contradictions(child, problems), "")
 

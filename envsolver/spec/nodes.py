@@ -7,12 +7,12 @@ billion nodes costs more than the budget below.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, Union
 
 from envsolver.model.errors import Problem
 from envsolver.model.origin import Origin
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -224,18 +224,25 @@ class _Builder:
 
     def build(self, events: Iterator[Event]) -> Node | None:
         """Return the root of the one document that the events describe, or None where there is none."""
-        from yaml.events import DocumentStartEvent
+        from yaml.events import DocumentStartEvent, ScalarEvent
 
         root: Node | None = None
         documents = 0
         try:
             for event in events:
                 line = 0 if event.start_mark is None else event.start_mark.line + 1
-                documents += isinstance(event, DocumentStartEvent)
-                if documents == 2:
-                    self._report("a second YAML document begins here; a spec is one document", line)
-                    break
-                node = self._node(event, line)
+                node: Node | None
+                if isinstance(event, ScalarEvent):  # as two of three are
+                    self._check_tag(event.tag, line)
+                    node = self._anchored(event.anchor, ScalarNode(event.value, line, event.implicit[0]))
+                elif isinstance(event, DocumentStartEvent):
+                    documents += 1
+                    if documents == 2:
+                        self._report("a second YAML document begins here; a spec is one document", line)
+                        break
+                    continue
+                else:
+                    node = self._node(event, line)
                 if node is None:
                     continue
                 self._count(node, line)
@@ -248,16 +255,13 @@ class _Builder:
         return root
 
     def _node(self, event: Event, line: int) -> Node | None:
-        """Return the node that this event completes, if it completes one."""
+        """Return the node that this event completes, if it completes one; those of scalars are made above."""
         from yaml import events as kinds
 
-        if isinstance(event, kinds.ScalarEvent):
-            self._check_tag(event, line)
-            return self._anchored(event.anchor, ScalarNode(event.value, line, event.implicit[0]))
         if isinstance(event, kinds.AliasEvent):
             return self._alias(event.anchor or "", line)
         if isinstance(event, kinds.CollectionStartEvent):
-            self._check_tag(event, line)
+            self._check_tag(event.tag, line)
             if len(self._stack) >= MAX_DEPTH:
                 self._stop(f"nested more than {MAX_DEPTH} deep", line)
             if event.anchor:
@@ -331,10 +335,10 @@ class _Builder:
             self._anchors[anchor] = node
         return node
 
-    def _check_tag(self, event: Any, line: int) -> None:
-        if event.tag is not None:
-            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-            self._report(f"the YAML tag {tag!r} is not accepted", line, "remove it: a spec holds plain data")
+    def _check_tag(self, tag: str | None, line: int) -> None:
+        if tag is not None:
+            shown = tag.replace("tag:yaml.org,2002:", "!!")
+            self._report(f"the YAML tag {shown!r} is not accepted", line, "remove it: a spec holds plain data")
 
     def _report(self, message: str, line: int, hint: str | None = None) -> None:
         self._problems.append(Problem(message, Origin(self._path, line), hint))

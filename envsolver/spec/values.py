@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from envsolver.model.errors import Problem
 from envsolver.model.origin import Origin
+from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -109,7 +110,8 @@ class Part:
 
     def get(self, wanted: Field[T]) -> T | None:
         """Return the value of a key, or None."""
-        return cast("T | None", self.values.get(wanted.key))
+        found: T | None = self.values.get(wanted.key)
+        return found
 
     def with_value(self, changed: Field[T], value: T | None) -> Part:
         """Return the same record with another value for one key; None takes the key away."""
