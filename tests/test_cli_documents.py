@@ -251,9 +251,10 @@ def test_init_starts_a_project(
     [
         (("a",), "there is a spec 'a' already"),
         (("../b",), "'../b' is no name"),
-        (("b", "app >>= 1"), "app >>= 1"),
-        (("b", "--python", "2.7"), "2.7"),
-        (("b", "--platform", "amiga"), "amiga"),
+        (("b", "app >>= 1"), "error: 'app >>= 1' is not a valid requirement"),
+        (("b", "torch=2.9"), "error: 'torch=2.9' is conda's way to write a version (write torch==2.9)"),
+        (("b", "--python", "2.7"), "error: --python: expected a Python version"),
+        (("b", "--platform", "amiga"), "error: --platform: expected a platform, found 'amiga'"),
     ],
 )
 def test_init_refuses_what_would_be_no_spec(cli: CommandLine, args: tuple[str, ...], message: str) -> None:

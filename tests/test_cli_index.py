@@ -86,7 +86,7 @@ def test_further_packages_can_be_named(cli: CommandLine, default_index: IndexSer
 def test_unknown_indexes_and_different_ones_of_one_name(cli: CommandLine) -> None:
     done = cli("index", "freeze", "cpu")
     assert done.status == 2
-    assert done.err == "error: no spec has an index 'cpu'\nhint: there are gpu\n"
+    assert done.err == "error: no spec has an index 'cpu'\nhint: there is 'gpu'\n"
     cli.spec("b", SPEC.replace("URL", "https://other.invalid/simple"))
     done = cli("index", "freeze", "gpu")
     assert done.status == 2

@@ -185,7 +185,22 @@ def test_without_a_project_the_message_says_what_to_do(
     done = CommandLine(tmp_path, capsys)("lock", "train")
     assert done.status == 2
     assert "specs/" in done.err
-    assert "hint: " in done.err
+    assert "hint: run `envsolver init NAME` there" in done.said
+    assert "`envsolver list` shows what envsolver ships" in done.said
+
+
+def test_without_a_project_what_is_shipped_can_be_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cli = CommandLine(tmp_path, capsys)
+    done = cli("lock", "acpt-1.13-py38", "--check")
+    assert done.status == 2
+    assert "envsolver ships acpt-1.13-py38, with its lock" in done.said
+    assert "`extends: acpt-1.13-py38`" in done.said
+    done = cli("show", "train")
+    assert done.said.startswith("error: no environment is called 'train' hint: here is no project (`envsolver init")
+    assert "did you mean 'acpt-1.13-py38'" in cli("show", "acpt-1.13-py3").said
 
 
 def test_project_option(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,8 +209,13 @@ def test_project_option(tmp_path: Path, capsys: pytest.CaptureFixture[str], monk
     (tmp_path / "there" / "specs").mkdir(parents=True)
     assert cli("list", "--project", "there", "--json").json["project"] == str(tmp_path / "there")
     done = cli("list", "--project", "nowhere")
-    assert done.status == 2
-    assert "nowhere" in done.err
+    assert (done.status, done.err) == (2, "error: --project: there is no folder nowhere\n")
+    (tmp_path / "empty").mkdir()
+    done = cli("list", "--project", "empty")
+    assert done.said == (
+        "error: empty is no project: it has no folder specs/"
+        " hint: `envsolver init NAME --project empty` makes one of it"
+    )
 
 
 @pytest.mark.parametrize(("status", "error"), [(4, EnvsolverError("no way", hint="another way"))])

@@ -122,7 +122,7 @@ def test_a_record_is_repodata_that_says_where_the_packages_are(joint: Joint) -> 
 def test_what_cannot_be_recorded(joint: Joint) -> None:
     done = joint.cli("channel", "freeze", "bioconda")
     assert done.status == 2
-    assert f"no spec has a channel 'bioconda' hint: there are {joint.main.url}" in done.said
+    assert f"no spec has a channel 'bioconda' hint: there is '{joint.main.url}'" in done.said
     assert joint.cli("channel", "freeze", joint.main.url, "--offline").status == 2
     done = joint.cli("channel", "freeze", joint.main.url, "-o", "nowhere/main")
     assert (done.status, "there is no folder nowhere" in done.said) == (4, True)

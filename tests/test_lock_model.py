@@ -39,7 +39,7 @@ def test_packages_are_found_in_any_spelling() -> None:
         (None, (), "holds for several platforms", "name one of linux-64, win-64"),
         ("osx-arm64", (), "does not hold for platform 'osx-arm64'", "it holds for linux-64, win-64"),
         ("linux-64", ["horovd"], "has no group 'horovd'", "did you mean 'horovod'?"),
-        ("linux-64", ["x"], "has no group 'x'", "there are horovod"),
+        ("linux-64", ["x"], "has no group 'x'", "there is 'horovod'"),
     ],
 )
 def test_what_the_lock_has_not_is_named_with_what_it_has(

@@ -86,6 +86,16 @@ def test_status_as_text_and_as_json(cli: CommandLine) -> None:
     assert rows["train"]["due"] == []
 
 
+def test_status_of_some(cli: CommandLine) -> None:
+    cli.spec("old", HEAD + "status: deprecated\n")
+    cli.spec("other", HEAD)
+    names = [line.split()[0] for line in cli("status", "other", "old").out.splitlines()[1:3]]
+    assert names == ["old", "other"]
+    assert "train" not in cli("status", "other", "old").out
+    done = cli("status", "othr")
+    assert (done.status, "did you mean 'other'?" in done.err) == (2, True)
+
+
 def test_what_is_due_fails_the_check(cli: CommandLine) -> None:
     assert cli("status", "--check").status == 0
     cli.spec("new", f"{HEAD}base-image: registry.invalid/train:20220411\n")

@@ -14,7 +14,7 @@ from envsolver.knowledge.conda import conda_candidates
 from envsolver.model.candidate import conda_name, is_conda, normalize_name
 from envsolver.model.errors import FileError, LockError, UsageError
 from envsolver.model.values import dataclass
-from envsolver.model.wording import system_reason
+from envsolver.model.wording import system_reason, there_are
 from envsolver.sources.open import SourceSettings, open_session
 from envsolver.spec.conda import channel_url
 from envsolver.spec.curated import PREFIX, REPODATA, frozen_path
@@ -159,7 +159,7 @@ def _users(project: Project, name: str) -> list[_User]:
             if channel.url == url and spec.conda is not None:
                 users.append(_User(environment=environment, spec=spec, conda=spec.conda, channel=channel))
     if not users:
-        there = f"there are {', '.join(known)}" if known else "the specs name no channel"
+        there = there_are(list(known)) if known else "the specs name no channel"
         raise UsageError(f"no spec has a channel {name!r}", hint=there)
     return users
 

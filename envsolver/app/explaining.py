@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from envsolver.app.project import Project
     from envsolver.knowledge.rules import Rule
 
-__all__ = ["code_list", "documents", "explain"]
+__all__ = ["code_list", "documents", "explain", "index_text"]
 
 
 def explain(name: str, project: Project | None = None) -> str:
@@ -34,6 +34,7 @@ def explain(name: str, project: Project | None = None) -> str:
     from envsolver.app.rulefiles import rule_texts
     from envsolver.findings.codes import codes
     from envsolver.findings.markdown import code_markdown
+    from envsolver.knowledge.names import name_rule
     from envsolver.knowledge.rules import load_rulebook
 
     wanted = name.upper()
@@ -43,6 +44,8 @@ def explain(name: str, project: Project | None = None) -> str:
     rule = book.rule(wanted)
     if rule is not None:
         return _rule_text(rule)
+    if name_rule(wanted) is not None:  # what a spec accepts by such an id
+        return code_markdown(codes()["SEC007"])
     from difflib import get_close_matches
 
     near = get_close_matches(wanted, [*codes(), *(one.id for one in book.rules)], n=3)
@@ -86,6 +89,13 @@ def code_list() -> tuple[tuple[str, str, str], ...]:
     from envsolver.findings.codes import codes
 
     return tuple((code.code, code.severity, code.title) for code in codes().values())
+
+
+def index_text() -> str:
+    """Return the list of all codes as Markdown: a table."""
+    from envsolver.findings.markdown import list_markdown
+
+    return list_markdown()
 
 
 def documents() -> dict[str, str]:

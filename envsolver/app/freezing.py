@@ -13,6 +13,7 @@ from envsolver.lock.urls import public_url
 from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import FileError, LockError, MetadataUnusableError, UsageError
 from envsolver.model.values import dataclass
+from envsolver.model.wording import there_are
 from envsolver.sources.frozen import dumps, freeze
 from envsolver.sources.open import SourceSettings, open_session
 from envsolver.spec.curated import PREFIX, frozen_path
@@ -121,7 +122,7 @@ def _users(project: Project, alias: str) -> list[_User]:
             _User(environment=environment, spec=spec, index=index) for index in spec.indexes if index.alias == alias
         ]
     if not users:
-        there = f"there are {', '.join(sorted(known))}" if known else "the specs name no index"
+        there = there_are(sorted(known)) if known else "the specs name no index"
         raise UsageError(f"no spec has an index {alias!r}", hint=there)
     for user in users[1:]:
         if user.index.url != users[0].index.url:

@@ -150,20 +150,52 @@ class Project:
         return f"one of {', '.join(names)}" if names else "an environment"
 
 
-def open_project(folder: Path | None) -> Project:
+def open_project(folder: Path | None, wanted: Sequence[str] = ()) -> Project:
     """Return the project in a folder, or the nearest from the current folder upwards.
 
+    Args:
+        folder: of the project; None: the nearest from the current folder upwards.
+        wanted: names of environments that it is opened for: where there is no project, one that envsolver ships may
+            be meant.
+
     Raises:
-        UsageError: there is none.
+        UsageError: there is none; the hint says how to start one.
     """
     from envsolver.spec.catalogue import SPECS_FOLDER, find_project
 
     if folder is None:
-        return Project(root=find_project(Path.cwd()))
+        try:
+            return Project(root=find_project(Path.cwd()))
+        except UsageError as missing:
+            missing.hint = _to_start(wanted) or missing.hint
+            raise
     root = folder.resolve()
+    if not root.is_dir():
+        raise UsageError(f"--project: there is no folder {folder}")
     if not (root / SPECS_FOLDER).is_dir():
-        raise UsageError(f"{folder} is no project: it has no folder {SPECS_FOLDER}/")
+        hint = f"`envsolver init NAME --project {folder}` makes one of it"
+        raise UsageError(f"{folder} is no project: it has no folder {SPECS_FOLDER}/", hint=hint)
     return Project(root=root)
+
+
+def _to_start(wanted: Sequence[str]) -> str | None:
+    """Say how to start a project, with what envsolver ships; None where it ships nothing."""
+    shipped = catalogue()
+    if shipped is None:
+        return None
+    for reference in wanted:
+        try:
+            name = shipped.find(reference).name
+        except EnvsolverError:
+            continue
+        return (
+            f"envsolver ships {name}, with its lock, for `envsolver build` and `envsolver export`; to lock one of your"
+            f" own on top of it, run `envsolver init NAME` and write `extends: {name}` into its spec"
+        )
+    return (
+        "run `envsolver init NAME` there, or name the project with --project DIR; `envsolver list` shows what envsolver"
+        " ships, to be built as it is or to be extended"
+    )
 
 
 def catalogue() -> Project | None:
@@ -201,7 +233,7 @@ def locate_environment(folder: Path | None, reference: str) -> tuple[Project, En
         reference: name, alias or path.
 
     Raises:
-        UsageError: ``folder`` is no project, or there is none and the catalogue has no such environment.
+        UsageError: ``folder`` is no project, or there is neither a project nor the catalogue.
         UnknownEnvironmentError: neither the project nor the catalogue has it; the hint names the nearest.
         SpecError: two specs claim the name or alias.
     """
@@ -214,9 +246,12 @@ def locate_environment(folder: Path | None, reference: str) -> tuple[Project, En
         try:
             return shipped, shipped.find(reference)
         except UnknownEnvironmentError as unknown:
-            if unknown.hint is not None and unknown.hint.startswith("did you mean"):
-                raise
-            raise missing from None
+            if unknown.hint is None or not unknown.hint.startswith("did you mean"):
+                unknown.hint = (
+                    "here is no project (`envsolver init NAME` starts one), and envsolver ships none of this name;"
+                    " `envsolver list` shows what it ships"
+                )
+            raise unknown from missing
     try:
         return project, project.find(reference)
     except UnknownEnvironmentError as unknown:

@@ -51,9 +51,19 @@ def start(folder: Path, name: str, *, python: str, platforms: Sequence[str], req
     """
     path = new_spec_path(folder, name)
     text = _text(name, python, platforms, requirements)
-    check_spec(path.name, text)
+    try:
+        check_spec(path.name, text)
+    except UsageError as error:
+        raise UsageError(_as_typed(str(error))) from None
     write_atomic(path, text.encode())
     return Started(name=name, path=path)
+
+
+def _as_typed(message: str) -> str:
+    """Return problems of a spec that nobody has written as those of the command line that it was made of."""
+    typed = {"pip": "", "python": "--python: ", "platforms": "--platform: "}
+    pattern = re.compile(r"^(pip|python|platforms)(\[\d+\])?: ", re.MULTILINE)
+    return pattern.sub(lambda place: typed[place[1]], message)
 
 
 def new_spec_path(folder: Path, name: str) -> Path:

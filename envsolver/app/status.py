@@ -108,16 +108,20 @@ class CatalogueStatus:
     environments: tuple[EnvironmentStatus, ...]
 
 
-def catalogue_status(folder: Path | None, *, max_age: int = MAX_AGE, today: str | None = None) -> CatalogueStatus:
+def catalogue_status(
+    folder: Path | None, names: Sequence[str] = (), *, max_age: int = MAX_AGE, today: str | None = None
+) -> CatalogueStatus:
     """Return how the environments of a project stand; without a project, those that envsolver ships.
 
     Args:
         folder: of the project; None: the nearest from the current folder upwards.
+        names: of environments; none: all.
         max_age: days after which a supported environment is to be locked again, and its base image renewed.
         today: ``2027-03-01``; None: what the clock says.
 
     Raises:
         UsageError: ``folder`` is no project, or there are no environments at all.
+        UnknownEnvironmentError: a name is unknown.
     """
     own, shipped = projects(folder)
     project = own or shipped
@@ -126,8 +130,11 @@ def catalogue_status(folder: Path | None, *, max_age: int = MAX_AGE, today: str 
     day = date.fromisoformat(today) if today is not None else datetime.now(UTC).date()
     changed = {} if project.shipped else _changed(project)
     receipts = (project.root / "locks" / "receipts").is_dir()
+    wanted = {project.find(name).name for name in names}
     found = []
     for row in environments(project):
+        if wanted and row.head.name not in wanted:
+            continue
         lines = _receipts(project, row.head.name) if receipts else ()
         found.append(_status(row, day, changed.get(f"{row.head.name}.lock.toml"), lines, max_age))
     return CatalogueStatus(root=project.root, shipped=project.shipped, today=day.isoformat(), environments=tuple(found))

@@ -9,7 +9,7 @@ from envsolver.findings.codes import codes
 if TYPE_CHECKING:
     from envsolver.findings.codes import Code, Example
 
-__all__ = ["code_markdown", "index_markdown"]
+__all__ = ["code_markdown", "index_markdown", "list_markdown"]
 
 _INDEX = """\
 # The codes
@@ -17,15 +17,19 @@ _INDEX = """\
 One document for each code of [findings](../findings.md); `envsolver explain CODE` prints it. The codes are stable: none
 is ever given to something else. Made by `python -m envsolver.app.explaining docs/findings`.
 
-| code | usually | what |
-| --- | --- | --- |
 """
+_HEAD = "| code | usually | what |\n| --- | --- | --- |\n"
 
 
 def index_markdown() -> str:
     """Return the list of all codes, with links to their documents."""
     rows = (f"| [{code.code}]({code.code}.md) | {code.severity} | {code.title} |\n" for code in codes().values())
-    return _INDEX + "".join(rows)
+    return _INDEX + _HEAD + "".join(rows)
+
+
+def list_markdown() -> str:
+    """Return the list of all codes as a table that stands by itself."""
+    return _HEAD + "".join(f"| {code.code} | {code.severity} | {code.title} |\n" for code in codes().values())
 
 
 def code_markdown(code: Code) -> str:

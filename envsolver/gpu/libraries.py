@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 __all__ = ["judge_libraries"]
 
-_NEEDS = "Unset LD_LIBRARY_PATH, or take it out of the image: wheels bring their own libraries"
-
 
 def judge_libraries(expected: Expectations, found: ProbeCheck) -> Result:
     """Judge the libraries that were mapped when everything had been imported.
@@ -68,7 +66,7 @@ def _majors(used: list[dict[str, Any]]) -> Iterator[_Found]:
 def _foreign(used: list[dict[str, Any]]) -> Iterator[_Found]:
     outside = [one for one in used if not one.get("inside")]
     if outside:
-        yield "RUN018", f"loaded from outside of the environment: {', '.join(map(_named, outside))}", _NEEDS
+        yield "RUN018", f"loaded from outside of the environment: {', '.join(map(_named, outside))}", None
 
 
 def _copies(expected: Expectations, used: list[dict[str, Any]]) -> Iterator[_Found]:

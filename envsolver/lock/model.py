@@ -18,7 +18,7 @@ from envsolver.model.errors import UsageError
 from envsolver.model.spec import BASE_GROUP
 from envsolver.model.target import Target
 from envsolver.model.values import dataclass
-from envsolver.model.wording import did_you_mean
+from envsolver.model.wording import did_you_mean, there_are
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -550,4 +550,4 @@ def _nearest(name: str, known: Iterable[str]) -> str | None:
     names = sorted(known)
     if close := get_close_matches(name, names, n=3, cutoff=0.5):
         return did_you_mean(close)
-    return f"there are {_listed(names)}" if 0 < len(names) <= 10 else None
+    return there_are(names) if 0 < len(names) <= 10 else None

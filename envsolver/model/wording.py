@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["did_you_mean", "listed", "markdown_cell", "size", "system_reason"]
+__all__ = ["did_you_mean", "listed", "markdown_cell", "size", "system_reason", "there_are"]
 
 
 def did_you_mean(names: Sequence[str]) -> str | None:
@@ -18,6 +18,11 @@ def did_you_mean(names: Sequence[str]) -> str | None:
 def listed(words: Sequence[str], last: str = "and") -> str:
     """Return ``a, b and c``; ``last`` is the word before the last one."""
     return f" {last} ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
+def there_are(names: Sequence[str]) -> str:
+    """Return what there is in the place of something that there is not: ``there are 'a' and 'b'``; at least one."""
+    return f"there {'is' if len(names) == 1 else 'are'} {listed([repr(name) for name in names])}"
 
 
 def markdown_cell(text: str) -> str:

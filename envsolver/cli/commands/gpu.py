@@ -189,7 +189,7 @@ def _home(ui: Ui, project: Project) -> Project | None:
 @command("probe")
 @output_option("Write to FILE; standard output by default (-).")
 def probe(ui: Ui, *, output: Path | None) -> None:
-    """Write the probe: one Python file, for a node that has no envsolver.
+    """Write the probe, one file, for a node without envsolver.
 
     `DIR/bin/python -I -B probe.py --expect expect.json --output report.json` runs it there; `gpu check --report` judges
     what it wrote.

@@ -92,7 +92,7 @@ def lock(
         "--check changes nothing: --apply-fix does not go with it": only_check and fix is not None,
     }
     _refuse(clashes)
-    project = open_project(ui.common.project)
+    project = open_project(ui.common.project, names)
     heads = project.select(names, every=every)
     several = len(heads) > 1
     _refuse(

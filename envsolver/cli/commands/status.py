@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envsolver.app.status import MAX_AGE, catalogue_status, with_advisories
-from envsolver.cli.base import command
+from envsolver.cli.base import EnvironmentName, command
 from envsolver.cli.kinds import WholeNumber
 from envsolver.cli.tables import print_tables
 from envsolver.cli.text import count
@@ -23,6 +23,7 @@ _EXPENDABLE = ("BASE IMAGE", "NEWEST FILE", "LOCKED", "RECEIPTS", "UNTIL", "ADVI
 
 
 @command("status")
+@click.argument("names", nargs=-1, type=EnvironmentName(), metavar="[NAME]...")
 @click.option("--all", "every", is_flag=True, help="Show deprecated and removed ones as well.")
 @click.option("--check", "only_check", is_flag=True, help="Exit with 1 if a supported environment needs attention.")
 @click.option(
@@ -34,17 +35,21 @@ _EXPENDABLE = ("BASE IMAGE", "NEWEST FILE", "LOCKED", "RECEIPTS", "UNTIL", "ADVI
     help="How old locks and base images of supported environments may be.",
 )
 @click.option("--advisories", metavar="DIR|ZIP|URL", help="Count known flaws, by advisories in OSV format.")
-def status(ui: Ui, *, every: bool, only_check: bool, max_age: int, advisories: str | None) -> int:
+def status(
+    ui: Ui, names: tuple[str, ...], *, every: bool, only_check: bool, max_age: int, advisories: str | None
+) -> int:
     """Show how the environments age, and what is due.
+
+    Of all environments, or those of NAME.
 
     LOCKED is the day of the last change of a lock, by git, or by the file where it is not committed. Below the table
     stands what is to be done: locks that are stale or old, bases that moved, support dates and exceptions that passed.
     """
-    found = catalogue_status(ui.common.project, max_age=max_age)
+    found = catalogue_status(ui.common.project, names, max_age=max_age)
     if advisories is not None:
         with ui.progress() as progress:
             found = with_advisories(found, advisories, max_age=max_age, offline=ui.common.offline, progress=progress)
-    shown = [one for one in found.environments if every or one.status not in {"deprecated", "removed"}]
+    shown = [one for one in found.environments if every or names or one.status not in {"deprecated", "removed"}]
     if ui.json_wanted:
         ui.json(
             {
