@@ -68,6 +68,18 @@ def test_no_package_of_a_frozen_base_moves(cli: CommandLine) -> None:
     assert versions(cli) == {"app": "1.0", "lib": "1.0", "part": "1.0"}
 
 
+def test_why_names_the_frozen_base_while_it_is_what_it_was(cli: CommandLine) -> None:
+    cli.spec("top", f"{FROZEN}pip: [app]\n")
+    assert cli("lock", "top").status == 0
+    said = "locks/base.lock.toml:"
+    held = cli("why", "top", "lib").out.partition("what holds it")[2]
+    assert said in held
+    assert "(frozen: the base base has this version)" in " ".join(held.split())
+    assert said not in cli("why", "top", "app").out
+    cli.lock_file("base").unlink()
+    assert said not in cli("why", "top", "lib").out
+
+
 def test_a_conflict_with_a_frozen_base_names_both_sides(cli: CommandLine) -> None:
     cli.spec("top", f"{FROZEN}pip: [new]\n")
     done = cli("lock", "top", "--refresh")

@@ -7,6 +7,7 @@ that lock, so that a conflict names both sides. Otherwise they are preferred whe
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from envsolver.lock.digest import content_digest
 from envsolver.lock.model import LockedBase
 from envsolver.lock.reader import loads
 from envsolver.model.candidate import is_conda
-from envsolver.model.errors import LockError, NoSolutionError, Problem, SpecError, UsageError
+from envsolver.model.errors import FileError, LockError, NoSolutionError, Problem, SpecError, UsageError
 from envsolver.model.origin import Origin
 from envsolver.model.spec import SpecRequirement
 from envsolver.model.values import dataclass
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Base",
     "base_lock_files",
+    "bases_as_recorded",
     "frozen_lines",
     "frozen_python",
     "load_bases",
@@ -142,6 +144,19 @@ def locked_bases(bases: Iterable[Base]) -> tuple[LockedBase, ...]:
     """Return what the lock of a spec says of its bases."""
     found = (LockedBase(name=one.written.name, digest=one.digest, frozen=one.written.frozen) for one in bases)
     return tuple(sorted(found, key=lambda base: base.name))
+
+
+def bases_as_recorded(project: Project, spec: Spec, lock: Lock) -> tuple[Base, ...]:
+    """Return the environments that a lock builds on top of, those that are what they were: others explain nothing."""
+    recorded = {base.name: base.digest for base in lock.bases}
+    found = []
+    for written in spec.bases if recorded else ():
+        shown = _lock_path(written)
+        with suppress(LockError, FileError):
+            base = _read(written, shown, located(shown, project.root))
+            if base is not None and recorded.get(written.name) == base.digest:
+                found.append(base)
+    return tuple(found)
 
 
 def moved(project: Project, spec: Spec, text: str, path: str) -> tuple[tuple[BaseSpec, str], ...]:

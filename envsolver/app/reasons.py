@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from envsolver.app.bases import frozen_lines
 from envsolver.app.condaside import conda_requirements
 from envsolver.app.holders import Holder, strongest
 from envsolver.app.holding import facts_about, gave_way
@@ -17,12 +18,14 @@ from envsolver.model.pep508 import parse_requirement
 from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from envsolver.app.bases import Base
     from envsolver.app.holding import BoundFact, GaveWay, HeldPackage, RuleFact
     from envsolver.lock.graph import Way, Why
     from envsolver.lock.model import Dependency, Lock, LockedFile, LockedPackage, LockedRoot, LockedTarget
     from envsolver.model.spec import Spec
+    from envsolver.model.target import Target
 
     Places = Mapping[tuple[str, str, str], Origin]
 
@@ -109,8 +112,14 @@ class WhyReport:
     gave_way: tuple[GaveWay, ...] = ()
 
 
-def why(lock: Lock, spec: Spec, package: str) -> tuple[WhyReport, ...]:
+def why(lock: Lock, spec: Spec, package: str, bases: Sequence[Base] = ()) -> tuple[WhyReport, ...]:
     """Return why a package is locked: one report for each version of it.
+
+    Args:
+        lock: the lock.
+        spec: that was locked.
+        package: its name.
+        bases: the environments that it builds on top of, as they were when it was locked.
 
     Raises:
         UsageError: the lock has no such package.
@@ -120,10 +129,10 @@ def why(lock: Lock, spec: Spec, package: str) -> tuple[WhyReport, ...]:
         raise UsageError(f"the lock of {lock.name} has no package {package!r}")
     written = (*spec.requirements, *conda_requirements(spec))
     places = {(item.text, item.group, item.origin.path): item.origin for item in written}
-    return tuple(_report(lock, spec, locked, places) for locked in lock.versions(package))
+    return tuple(_report(lock, spec, locked, places, bases) for locked in lock.versions(package))
 
 
-def _report(lock: Lock, spec: Spec, locked: LockedPackage, places: Places) -> WhyReport:
+def _report(lock: Lock, spec: Spec, locked: LockedPackage, places: Places, bases: Sequence[Base]) -> WhyReport:
     targets = tuple(target for target in lock.targets if locked.on(target.name))
     knowledge = facts_about(lock, locked)
     reasons: dict[tuple[str, Origin, str, tuple[Hop, ...]], list[str]] = {}
@@ -139,7 +148,8 @@ def _report(lock: Lock, spec: Spec, locked: LockedPackage, places: Places) -> Wh
         demands = list(_demands(lock, found, places))
         for demand in demands:
             required_by.setdefault(demand.text, []).append(target.name)
-        holders = [*demands, *_known(knowledge, target), *_constraints(spec, locked, target)]
+        frozen = _frozen(bases, locked, target.to_target(lock.python), target.choice)
+        holders = [*demands, *_known(knowledge, target), *_constraints(spec, locked, target), *frozen]
         held = strongest(holders, locked.version)
         for holder in held or _as_of(spec):
             held_by.setdefault(holder.text, []).append(target.name)
@@ -245,6 +255,15 @@ def _constraints(spec: Spec, locked: LockedPackage, target: LockedTarget) -> Ite
             continue
         because = f": {constraint.reason}" if constraint.reason else ""
         yield Holder(text=f"{constraint.origin} constrains {constraint.text}{because}", admits=str(parsed.specifier))
+
+
+def _frozen(bases: Sequence[Base], locked: LockedPackage, target: Target, choice: Iterable[str]) -> Iterator[Holder]:
+    """Yield what frozen bases say of a package: its version there may not move."""
+    for line in frozen_lines(bases, target, choice) if bases else ():
+        name, _, version = line.text.partition("==")
+        if name == locked.name:
+            text = f"{line.origin} has {line.text} (frozen: the base {line.base} has this version)"
+            yield Holder(text=text, admits=f"=={version}")
 
 
 def _as_of(spec: Spec) -> Iterable[Holder]:

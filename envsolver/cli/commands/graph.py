@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from envsolver.app.bases import bases_as_recorded
 from envsolver.app.graphing import tree_of
 from envsolver.app.holding import held_back
 from envsolver.app.lockfile import read_lock
@@ -136,7 +137,8 @@ def why(ui: Ui, name: str, package: str | None, *, held: bool) -> None:
         lines = _held_lines(ui, report)
         document = plain(report)
     else:
-        reports = reports_of(lock, project.spec(environment), package)
+        spec = project.spec(environment)
+        reports = reports_of(lock, spec, package, bases_as_recorded(project, spec, lock))
         lines = _reports_lines(ui, reports)
         document = {"environment": environment.name, "package": reports[0].name, "versions": plain(reports)}
     if ui.json_wanted:
