@@ -294,6 +294,8 @@ def test_another_platform(project: CommandLine) -> None:
     done = project("build", "demo", "--prefix", "env", *PYTHON, "--platform", "osx-arm64")
     assert done.status == 2
     assert "is built on such a machine" in done.said
+    done = project("build", "demo", "--prefix", "env", *PYTHON, "--platform", "linux")
+    assert (done.status, "does not hold for platform 'linux' hint: it holds for linux-64" in done.said) == (2, True)
 
 
 def test_a_full_disk(project: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -214,6 +214,8 @@ def test_diff_outside_of_git(cli: CommandLine) -> None:
     assert done.status == 4
     assert "lies in no git repository" in done.said
     assert "--from FILE" in done.said
+    done = cli("diff", "a", "--from", "old.lock.toml")
+    assert done.said.startswith("error: there is no file old.lock.toml, and ")
 
 
 def test_diff_before_the_first_commit(cli: CommandLine) -> None:

@@ -365,7 +365,7 @@ def test_environments_by_name_alias_and_path_each_once(cli: CommandLine) -> None
 
 
 def test_what_is_not_named_or_not_there(cli: CommandLine) -> None:
-    assert "name one of a, or use --all" in cli("lock").err
+    assert "name a, or use --all" in cli("lock").err
     assert cli("lock", "a", "--all").status == 2
     done = cli("lock", "aa")
     assert done.status == 2

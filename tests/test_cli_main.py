@@ -129,12 +129,14 @@ def test_every_command_has_the_common_options(cli: CommandLine, name: str) -> No
         ("init", "'init' needs NAME"),
         ("tree x --depth two", "--depth: expected a whole number, 0 or more, found 'two'"),
         ("gpu check x --timeout 0", "--timeout: expected a number of seconds, 0.5 or more, found '0'"),
-        ("build x --prefix y --bundle nowhere", "--bundle: path 'nowhere' does not exist"),
+        ("build x --prefix y --bundle nowhere", "--bundle: 'nowhere' does not exist"),
+        ("build x --prefix specs/a.yaml", "--prefix: 'specs/a.yaml' is a file"),
         ("schema x", "'schema' takes no arguments: 'x' is too much"),
         ("tree a b c d", "'tree' takes NAME, PACKAGE and nothing more: 'c' and 'd' are too much"),
     ],
 )
 def test_what_is_wrong_with_a_command_line_is_told_in_our_words(cli: CommandLine, line: str, said: str) -> None:
+    cli.spec("a", "pip: []")
     done = cli(*line.split())
     assert (done.status, done.out) == (2, "")
     assert done.said.startswith(f"error: {said} hint: `envsolver ")

@@ -17,6 +17,7 @@ from envsolver.build.shelves import Stocked, look
 from envsolver.build.store import Store
 from envsolver.lock.builds import find_build, installed
 from envsolver.model.errors import FileError, InterpreterError, UsageError
+from envsolver.model.target import KNOWN_PLATFORMS
 from envsolver.model.values import dataclass
 from envsolver.sources.cache import default_cache_root
 
@@ -339,6 +340,8 @@ def chosen_target(
     """
     machine = machine_platform()
     if platform is not None and platform != machine:
+        if platform not in KNOWN_PLATFORMS:
+            lock.target(platform, groups)  # which says what there is
         raise UsageError(
             f"this machine is {machine}; an environment for {platform} is built on such a machine",
             hint=f"the lock holds for {', '.join(lock.platforms)}",

@@ -96,8 +96,17 @@ def _older(project: Project, environment: Environment, origin: str) -> Lock:
 
 
 def _at_revision(project: Project, relative: str, revision: str) -> str:
-    # A revision never begins with a dash (git-check-ref-format); an option of git's would.
-    if revision.startswith("-") or not _git(project, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")[0]:
+    try:
+        # A revision never begins with a dash (git-check-ref-format); an option of git's would.
+        known = (
+            not revision.startswith("-")
+            and _git(project, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")[0]
+        )
+    except FileError as error:
+        if revision == "HEAD":
+            raise
+        raise FileError(f"there is no file {revision}, and {error}", hint=error.hint) from None
+    if not known:
         if revision == "HEAD":
             raise FileError("there is no commit yet to compare with", hint="--from FILE compares with a file")
         raise UsageError(

@@ -80,7 +80,11 @@ def check_environment(project: Project, environment: Environment, options: Check
         InterpreterError: the environment's interpreter does not work.
     """
     if (options.prefix is None) == (options.report is None):
-        raise UsageError("either --prefix names an environment to try, or --report what a probe wrote elsewhere")
+        raise UsageError(
+            "`gpu check` needs one of --prefix DIR, an environment to try here, and --report FILE, what a probe wrote"
+            " elsewhere",
+            hint="`envsolver build NAME --prefix DIR` makes an environment, `envsolver gpu probe` the probe",
+        )
     groups, python = _surroundings(options)
     expected = expectations(project, environment, groups=groups)
     _check_names(expected, options.only)

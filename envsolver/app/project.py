@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from envsolver.model.errors import EnvsolverError, UnknownEnvironmentError, UsageError
 from envsolver.model.values import dataclass
+from envsolver.model.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -147,7 +148,7 @@ class Project:
         names = environment_names(self.root)
         if len(names) > 6:
             return f"one of {', '.join(names[:6])} and {len(names) - 6} more"
-        return f"one of {', '.join(names)}" if names else "an environment"
+        return listed(names, "or") if names else "an environment"
 
 
 def open_project(folder: Path | None, wanted: Sequence[str] = ()) -> Project:

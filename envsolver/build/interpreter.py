@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -174,7 +175,8 @@ def _is_virtual(path: Path) -> bool:
 def _reason(error: Exception) -> str:
     if isinstance(error, subprocess.CalledProcessError):
         lines = (error.stderr or "").strip().splitlines()
-        return lines[-1] if lines else f"status {error.returncode}"
+        # Not every program that is no Python is short about it.
+        return textwrap.shorten(lines[-1], 120, placeholder=" …") if lines else f"status {error.returncode}"
     if isinstance(error, OSError):
         return (error.strerror or str(error)).lower()
     return "no answer" if isinstance(error, subprocess.TimeoutExpired) else "no sensible answer"

@@ -27,7 +27,9 @@ def usage_words(error: click.ClickException) -> tuple[str, str | None]:
             hint = f"`envsolver list` shows the environments, `{context.command_path} --help` the usage"
         return _missing(error, error.param), hint
     if isinstance(error, click.BadParameter) and error.param is not None:
-        return _of(error.param) + _plain(error.message), hint
+        # Of a path click says "File 'x' is a directory."
+        message = error.message.partition(" ")[2] if isinstance(error.param.type, click.Path) else error.message
+        return _of(error.param) + _plain(message), hint
     return _plain(error.format_message()), hint
 
 

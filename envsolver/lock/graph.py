@@ -212,7 +212,7 @@ def _node(lock: Lock, graph: DiGraph[Node], package: str, target: str) -> Name:
     close = get_close_matches(name, sorted(node for node in graph if not isinstance(node, LockedRoot)), n=3)
     raise UsageError(
         f"the lock of {lock.name} has no package {package!r} on {target}",
-        hint=did_you_mean(close),
+        hint=did_you_mean(close) or f"`envsolver tree {lock.name}` shows those that it has",
     )
 
 

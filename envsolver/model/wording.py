@@ -12,7 +12,7 @@ __all__ = ["did_you_mean", "listed", "markdown_cell", "size", "system_reason", "
 
 def did_you_mean(names: Sequence[str]) -> str | None:
     """Return the question whether one of some names was meant, None without any."""
-    return f"did you mean {' or '.join(map(repr, names))}?" if names else None
+    return f"did you mean {listed([repr(name) for name in names], 'or')}?" if names else None
 
 
 def listed(words: Sequence[str], last: str = "and") -> str:
