@@ -15,6 +15,8 @@ from envsolver.app import checking
 from tests.support.cli import CommandLine, publish
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.support.index_server import IndexServer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -390,7 +392,8 @@ def test_a_file_needs_no_project(
 
 
 def test_explain(cli: CommandLine) -> None:
-    assert cli("explain", "GPU003").out == (ROOT / "docs" / "findings" / "GPU003.md").read_text(encoding="utf-8")
+    document = (ROOT / "docs" / "findings" / "GPU003.md").read_text(encoding="utf-8")
+    assert cli("explain", "GPU003", "--format", "markdown").out == document
     assert cli("explain").out.splitlines()[1].split()[:2] == ["GPU001", "error"]
     own_rule(cli)
     assert "App imports what lib 2 removed" in cli("explain", "app-lib2").out
@@ -405,3 +408,60 @@ def test_a_file_that_pins_nothing_is_not_called_good(cli: CommandLine) -> None:
     done = cli("check", "--file", "requirements.txt", "--python", "3.10")
     assert done.out == "requirements.txt: nothing was judged, for no package is pinned\n"
     assert "requirements.txt:2: -r more.txt" in done.err
+
+
+# Names that are one slip away from well-known ones
+
+
+@pytest.fixture
+def slip(cli: CommandLine, default_index: IndexServer) -> CommandLine:
+    publish(default_index, "reqeusts", "1.0", "nunpy")
+    publish(default_index, "nunpy", "1.0")
+    cli.spec("a", SPEC + "  - reqeusts\n")
+    return cli
+
+
+def test_a_slip_is_a_warning_with_what_was_meant(slip: CommandLine) -> None:
+    done = slip("lock", "a")
+    assert done.status == 0
+    assert "specs/a.yaml:5: reqeusts is one slip away from requests, which is well known; write requests" in done.said
+    done = slip("check", "a", "--json")
+    (found,) = done.json["environments"][0]["findings"]
+    assert found["code"] == "SEC007", "what reqeusts itself requires is not looked at"
+    assert found["severity"] == "warning"
+    assert found["place"] == {"path": "specs/a.yaml", "line": 5}
+    assert "`id: NAME-REQEUSTS`" in found["hint"]
+    assert slip("check", "a").status == 0
+    assert slip("check", "a", "--strict").status == 1
+
+
+def test_a_name_that_the_spec_accepts(slip: CommandLine) -> None:
+    slip.spec("a", SPEC + "  - reqeusts\nrules: {ignore: [{id: NAME-REQEUSTS, reason: our own fork}]}\n")
+    done = slip("lock", "a")
+    assert done.status == 0
+    assert "slip" not in done.err
+    assert (
+        'title = "reqeusts is one slip away from requests"\nignored = "our own fork"' in slip.lock_file("a").read_text()
+    )
+    done = slip("check", "a", "--strict")
+    assert done.status == 0
+    assert "accepted SEC007" in done.out
+    assert "accepted: our own fork\n    rule NAME-REQEUSTS\n" in done.out
+    assert "# SEC007" in slip("explain", "name-reqeusts", "--format", "markdown").out
+
+
+def test_a_name_of_an_index_of_its_own_is_no_slip(
+    slip: CommandLine, new_index_server: Callable[[], IndexServer]
+) -> None:
+    own = new_index_server()
+    publish(own, "reqeusts", "1.0")
+    slip.spec("a", f"{SPEC}  - reqeusts\nindexes: {{own: {{url: {own.url()}, packages: [reqeusts]}}}}\n")
+    assert "slip" not in slip("lock", "a").err
+    assert slip("check", "a", "--strict").status == 0
+
+
+def test_well_known_names_may_not_be_accepted(slip: CommandLine) -> None:
+    slip.spec("a", SPEC + "rules: {ignore: [{id: NAME-TORCH, reason: r}]}\n")
+    done = slip("check", "a")
+    assert done.status == 2
+    assert "no rule is called NAME-TORCH" in done.said

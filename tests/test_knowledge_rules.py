@@ -68,7 +68,8 @@ def matched(rule: Rule, project: str) -> list[str]:
 def test_the_listed_files_are_those_that_are_shipped() -> None:
     for folder, names in SHIPPED.items():
         shipped = {entry.name for entry in files("envsolver.knowledge").joinpath(folder).iterdir()}
-        assert shipped == {f"{name}.toml" for name in names}
+        apart = {"names.toml"} if folder == "data" else set()  # it changes no solution
+        assert shipped == {f"{name}.toml" for name in names} | apart
         assert list(names) == sorted(names)
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from envsolver import __version__
 from envsolver.app.exceptions import exceptions
 from envsolver.app.stamps import SPECS, stamped_files
+from envsolver.knowledge.names import names_version
 from envsolver.knowledge.version import knowledge_version
 from envsolver.sources.cache import Cache, default_cache_root
 
@@ -95,7 +96,7 @@ def _files(project: Project, environment: Environment, spec: Spec) -> list[str]:
 def _judge() -> str:
     from envsolver.app.filelists import generation
 
-    return f"{__version__} {knowledge_version()} {generation()}"
+    return f"{__version__} {knowledge_version()} {names_version()} {generation()}"
 
 
 def _key(project: Project, environment: Environment) -> str:

@@ -21,6 +21,7 @@ def notes_on_spec(spec: Spec, lock: Lock) -> Iterator[str]:
     """Yield what is remarkable about a spec, given the lock that came of it."""
     yield from _unknown_python(spec)
     yield from _idle(spec, lock)
+    yield from _mistaken(spec, lock)
 
 
 def _unknown_python(spec: Spec) -> Iterator[str]:
@@ -42,3 +43,20 @@ def _idle(spec: Spec, lock: Lock) -> Iterator[str]:
             own = written.origin.path == spec.origin.path
             if own and normalize_name(parse_requirement(written.text).name) not in locked:
                 yield f"{written.origin}: the {kind} {written.text} concerns nothing that is locked"
+
+
+def _mistaken(spec: Spec, lock: Lock) -> Iterator[str]:
+    """Yield a note for each name that was most likely meant to be another one, unless the spec accepts it."""
+    from envsolver.app.condaside import conda_requirements
+    from envsolver.findings.names import mistaken_names
+    from envsolver.findings.subject import subjects_of
+    from envsolver.knowledge.names import well_known
+
+    if well_known().issuperset(root.name for root in lock.roots):
+        return
+    places = {(one.origin.path, one.text): one.origin for one in (*spec.requirements, *conda_requirements(spec))}
+    accepted = {rule.id: rule.reason for rule in spec.ignored_rules}
+    for subject in subjects_of(lock, path=lock.name, text="", roots=places):
+        for draft in mistaken_names(subject, accepted):
+            if draft.allowed is None:
+                yield f"{draft.place}: {draft.message}; {draft.hint}"

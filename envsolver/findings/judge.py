@@ -8,6 +8,7 @@ from envsolver.findings.builds import prebuilt, source_builds, unhashed
 from envsolver.findings.codes import codes
 from envsolver.findings.gpu import architectures, drivers, floors, variants, without_gpu
 from envsolver.findings.model import SEVERITIES, Finding
+from envsolver.findings.names import mistaken_names
 from envsolver.findings.owners import conda_beside_pip, shared_files
 from envsolver.findings.rules import broken_rules
 from envsolver.model.origin import Origin
@@ -79,6 +80,7 @@ def _drafts(subject: Subject, book: RuleBook) -> Iterator[Draft]:
     for detector in DETECTORS:
         yield from detector(subject)
     yield from broken_rules(subject, book)
+    yield from mistaken_names(subject, {rule_id: one.reason for rule_id, one in book.ignored.items()})
 
 
 def _on(finding: Finding, labels: Sequence[str]) -> Finding:

@@ -14,6 +14,7 @@ module            its one job
 ``gpu``           what a driver runs, which devices the kernels of a build cover
 ``bounds``        implied upper bounds from upload times
 ``version``       what a lock records as the version of the knowledge
+``names``         well-known names, and what a name near one of them was meant to be
 ``markdown``      the reference of all rules
 ``effects``       the rule book as the solver asks it
 ================  ==================================================================================

@@ -252,12 +252,13 @@ def load_rulebook(
 
     Args:
         extra: ``(path, text)`` of the project's rule files.
-        ignore: id of a rule to switch off → the reason.
+        ignore: id of a rule to switch off, or of a name to accept (``NAME-TROCH``) → the reason.
         origins: where each id to ignore was written, for messages.
 
     Raises:
         SpecError: a rule file is wrong, two rules share an id, or a rule to be ignored does not exist; all of it.
     """
+    from envsolver.knowledge.names import name_rule
     from envsolver.knowledge.rulefile import parse_rules
 
     rules = list(_shipped_rules())
@@ -276,8 +277,9 @@ def load_rulebook(
     by_id = {rule.id: rule for rule in rules}
     ignored = {}
     for rule_id, reason in (ignore or {}).items():
-        if rule_id in by_id:
-            ignored[rule_id] = Ignored(by_id[rule_id], reason)
+        rule_or_name = by_id.get(rule_id) or name_rule(rule_id)
+        if rule_or_name is not None:
+            ignored[rule_id] = Ignored(rule_or_name, reason)
         else:
             problems.append(_unknown(rule_id, by_id, (origins or {}).get(rule_id)))
     if problems:
