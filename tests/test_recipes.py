@@ -101,6 +101,71 @@ def test_a_recipe_installs_what_is_locked(run: Callable[[str], Mapping[str, str]
     assert run(title) == LOCKED
 
 
+@pytest.fixture(scope="module")
+def poetry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of Poetry, fresh from the user's index: it wants other versions of what tests are run with."""
+    folder = tmp_path_factory.mktemp("poetry") / "v"
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, capture_output=True)
+    subprocess.run([str(folder / "bin" / "pip"), "install", "--quiet", "poetry"], check=True, capture_output=True)
+    return folder / "bin"
+
+
+@pytest.mark.live
+def test_the_recipe_for_poetry(
+    poetry: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    default_index: IndexServer,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    publish(default_index, "app", "1.0", "lib>=1")
+    publish(default_index, "lib", "1.5")
+    publish(default_index, "torch", "1.12.1+cu116", index="cu116")
+    cli = CommandLine(tmp_path, capsys)
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    own = default_index.url("cu116")
+    cli.spec(
+        "train",
+        f"""\
+        python: "{python}"
+        platforms: [linux-64]
+        pip: [app, torch==1.12.1]
+        indexes: {{pytorch-cu116: {{url: "{own}", packages: [torch]}}}}
+        """,
+    )
+    assert cli("lock", "train").status == 0
+    publish(default_index, "app", "2.0", "lib>=1")
+    publish(default_index, "lib", "2.0")
+    (tmp_path / "pyproject.toml").write_text(
+        f"""[project]\nname = "mine"\nversion = "1"\nrequires-python = "=={python}.*"\n"""
+        "[tool.poetry]\npackage-mode = false\n"
+    )
+    text = PAGE.read_text(encoding="utf-8").partition("\n## Poetry\n")[2].partition("\n## ")[0]
+    pins, sources = re.findall(r"^```text\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    export, add, sync = pins.splitlines()
+    mirror = f"poetry source add --priority=primary mirror {default_index.url()}"
+    sourced = sources.replace("https://download.pytorch.org/whl/cu116", own).splitlines()
+    # What has been added with its source is not added once more without it.
+    added = add.replace("grep -v '^#'", "grep -v -e '^#' -e '^torch'")
+    environment = {
+        **os.environ,
+        "PATH": os.pathsep.join([str(poetry), str(TOOLS), os.environ["PATH"]]),
+        "POETRY_VIRTUALENVS_IN_PROJECT": "1",
+        "POETRY_CACHE_DIR": str(tmp_path / "cache"),
+    }
+    environment.pop("VIRTUAL_ENV", None)
+    for line in (export, mirror, *sourced, added, sync):
+        done = subprocess.run(
+            ["bash", "-c", line], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+    listed = ["uv", "pip", "list", "--format", "json", "--python", str(tmp_path / ".venv")]
+    done = subprocess.run(listed, env=environment, capture_output=True, text=True, check=True)
+    found = {one["name"]: one["version"] for one in json.loads(done.stdout) if one["name"] != "pip"}
+    assert found == {**LOCKED, "torch": "1.12.1+cu116"}
+
+
 def test_every_client_has_its_recipe() -> None:
     page = PAGE.read_text(encoding="utf-8")
     for command in (
