@@ -16,7 +16,7 @@ import pytest
 from envsolver.model.errors import MetadataUnusableError, NetworkError
 from envsolver.sources.http import HttpClient
 from envsolver.sources.metadata import MetadataReader, SdistBuilder
-from envsolver.sources.metadata.unpack import unpack_sdist
+from envsolver.sources.metadata.unpack import at_top, no_header, unpack_sdist
 from tests.support.metadata import Notes, listed
 from tests.support.packages import make_sdist
 
@@ -325,5 +325,13 @@ def test_the_top_alone(tmp_path: Path) -> None:
         folder = tmp_path / kind
         folder.mkdir()
         (tmp_path / "packed").write_bytes(data)
-        project = unpack_sdist(tmp_path / "packed", folder, f"demo-1.0.{kind}", top=True)
+        project = unpack_sdist(tmp_path / "packed", folder, f"demo-1.0.{kind}", wanted=at_top)
         assert sorted(path.name for path in project.iterdir()) == ["setup.cfg", "setup.py"]
+
+
+def test_all_but_headers(tmp_path: Path) -> None:
+    files = ["demo-1.0/setup.py", "demo-1.0/fast.c", "demo-1.0/include/deep/fast.hpp", "demo-1.0/fast.h"]
+    (tmp_path / "packed").write_bytes(TestUnpack().tar(*((path, tarfile.REGTYPE, "") for path in files)))
+    (tmp_path / "all").mkdir()
+    project = unpack_sdist(tmp_path / "packed", tmp_path / "all", "demo-1.0.tar.gz", wanted=no_header)
+    assert sorted(path.name for path in project.rglob("*") if path.is_file()) == ["fast.c", "setup.py"]

@@ -191,7 +191,7 @@ class _Closer:
 
             archive = self._archive(pin, platform)
             with scratch(self._store.folder / "work", "closure-") as folder:
-                project = unpack_archive(pin, archive, folder / "look", top=True)
+                project = unpack_archive(pin, archive, folder / "look", "top")
                 static = static_requirements(project, pin.file.filename)
             return (static.backend, *static.requires)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from envsolver.app.timing import Stopwatch
 from envsolver.lock.builds import locked_beside
@@ -94,18 +94,23 @@ def fetch_archive(store: Store, pin: Pin, remotes: AbstractAsyncContextManager[R
     return archive
 
 
-def unpack_archive(pin: Pin, archive: Path, folder: Path, *, top: bool = False) -> Path:
-    """Unpack a source archive, or what lies at its top, into a folder that is not there yet; return its project.
+Part = Literal["all", "top", "no headers"]
+"""Of a source archive: all of it; what lies at its top, which says how it is built; what backends read (see unpack)."""
+
+
+def unpack_archive(pin: Pin, archive: Path, folder: Path, part: Part = "all") -> Path:
+    """Unpack a part of a source archive into a folder that is not there yet; return its project.
 
     Raises:
         ArtefactError: it is refused.
         OSError: it cannot be written.
     """
-    from envsolver.sources.metadata.unpack import unpack_sdist
+    from envsolver.sources.metadata import unpack
 
+    wanted = {"all": unpack.everything, "top": unpack.at_top, "no headers": unpack.no_header}[part]
     folder.mkdir(parents=True)
     try:
-        return unpack_sdist(archive, folder, pin.file.filename, top=top)
+        return unpack.unpack_sdist(archive, folder, pin.file.filename, wanted=wanted)
     except MetadataUnusableError as error:
         raise ArtefactError(pin.file.filename, error.reason) from error
 

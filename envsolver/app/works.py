@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from envsolver.app.project import Environment, Project
+    from envsolver.app.recipes import Part
     from envsolver.build.assemble import Way
     from envsolver.build.download import Remote
     from envsolver.build.interpreter import Interpreter
@@ -208,14 +209,19 @@ class Works:
             OSError: something cannot be written.
         """
         with scratch(self.store.folder / "work", "ask-") as folder:
-            return self._workshop(pin, archive, folder / "backend", build, bytecode=False).requirements()
+            shop = self._workshop(pin, archive, folder / "backend", build, part="no headers", bytecode=False)
+            try:
+                return shop.requirements()
+            except ArtefactError:  # perhaps for a header that is missing
+                whole = unpack_archive(pin, archive, folder / "whole")
+                return replace(shop, source=whole).requirements()
 
     def _resolve(self, pin: Pin, archive: Path, folder: Path, said: LockedBuild) -> LockedBuild:
         """Find out what a build needs: what project and spec say, then what the backend asks for when that is there.
 
         Of a build that the lock has, only what goes beyond it is resolved.
         """
-        source = unpack_archive(pin, archive, folder / "look", top=True)
+        source = unpack_archive(pin, archive, folder / "look", "top")
         static = {*said.requires, *static_requirements(source, pin.file.filename).requires}
         build = self._with_requirements(pin, said, static)
         asked = self._workshop(pin, archive, folder / "backend", build).requirements()
@@ -248,10 +254,17 @@ class Works:
             self.lock = with_builds(self.lock, (), indexes)
 
     def _workshop(
-        self, pin: Pin, archive: Path, folder: Path, build: LockedBuild, *, bytecode: bool = True
+        self,
+        pin: Pin,
+        archive: Path,
+        folder: Path,
+        build: LockedBuild,
+        *,
+        part: Part = "all",
+        bytecode: bool = True,
     ) -> Workshop:
         """Set up what a backend needs to run: its sources and its environment."""
-        source = unpack_archive(pin, archive, folder / "source")
+        source = unpack_archive(pin, archive, folder / "source", part)
         prefix, work = folder / "env", folder / "work"
         prefix.mkdir()
         work.mkdir()

@@ -9,13 +9,21 @@ import tarfile
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from envsolver.model.errors import MetadataUnusableError
 from envsolver.sources.metadata.limits import MAX_MEMBERS, MAX_UNPACKED
 
-__all__ = ["unpack_sdist"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Wanted = Callable[[str, bool], bool]
+    """Says whether to unpack a member: its path in the archive, and whether it is a file (no folder, no link)."""
+
+__all__ = ["at_top", "everything", "no_header", "unpack_sdist"]
 
 _TOP = 2
+_HEADERS = (".h", ".hh", ".hpp", ".hxx", ".h++", ".cuh", ".inl", ".ipp", ".tcc")
 _PLAIN_FILES = (tarfile.REGTYPE, tarfile.AREGTYPE)
 _DAMAGE = (
     tarfile.TarError,
@@ -31,23 +39,45 @@ _DAMAGE = (
 )
 
 
-def unpack_sdist(archive: Path, folder: Path, filename: str, *, top: bool = False) -> Path:
+def at_top(path: str, is_file: bool) -> bool:
+    """Want the files of the first folder: sdists have one (PEP 625), and old ones may have none.
+
+    What lies there says how the project is built.
+    """
+    return is_file and len(PurePosixPath(path).parts) <= _TOP
+
+
+def no_header(path: str, is_file: bool) -> bool:
+    """Want all but the files that compilers alone read.
+
+    An archive that brings its libraries along has thousands of them, and no backend looks at one to say what it
+    requires. Of other sources that is not so: where a C file is missing, some ask for Cython to make it.
+    """
+    return not (is_file and path.endswith(_HEADERS))
+
+
+def everything(_path: str, _is_file: bool) -> bool:
+    """Want the whole archive."""
+    return True
+
+
+def unpack_sdist(archive: Path, folder: Path, filename: str, *, wanted: Wanted = everything) -> Path:
     """Unpack into an empty folder; return the project's folder in it.
 
     Args:
         archive: the file on disk.
         folder: where to.
         filename: of the sdist: its suffix tells the kind.
-        top: unpack only what lies at the top of the project, which is what says how it is built.
+        wanted: what to unpack.
 
     Raises:
         MetadataUnusableError: the archive is damaged, too large, or reaches out of its folder.
     """
     try:
         if filename.lower().endswith(".zip"):
-            _unpack_zip(archive, folder, top=top)
+            _unpack_zip(archive, folder, wanted)
         else:
-            _unpack_tar(archive, folder, top=top)
+            _unpack_tar(archive, folder, wanted)
     except _DAMAGE as error:
         raise MetadataUnusableError(filename, f"it cannot be unpacked: {error}") from None
     inside = sorted(folder.iterdir())
@@ -57,7 +87,7 @@ def unpack_sdist(archive: Path, folder: Path, filename: str, *, top: bool = Fals
     return root
 
 
-def _unpack_tar(archive: Path, folder: Path, *, top: bool) -> None:
+def _unpack_tar(archive: Path, folder: Path, wanted: Wanted) -> None:
     if not hasattr(tarfile, "data_filter"):  # PEP 706: Python 3.11.4
         raise ValueError("this Python is too old to do it safely; 3.11.4 or newer is needed")
     total, plain = 0, True
@@ -66,7 +96,7 @@ def _unpack_tar(archive: Path, folder: Path, *, top: bool) -> None:
         for count, member in enumerate(tar):
             total += member.size
             _check_bounds(count, total)
-            if top and not (member.isfile() and _at_top(member.name)):
+            if not wanted(member.name, member.isfile()):
                 continue
             # Where no link was made, a plain name leads nowhere else: to ask the system that of thousands is slow.
             plain = plain and (member.isdir() or member.type in _PLAIN_FILES)
@@ -106,7 +136,7 @@ def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, folders:
     return True
 
 
-def _unpack_zip(archive: Path, folder: Path, *, top: bool) -> None:
+def _unpack_zip(archive: Path, folder: Path, wanted: Wanted) -> None:
     with zipfile.ZipFile(archive) as packed:
         members = packed.infolist()
         _check_bounds(len(members), sum(member.file_size for member in members))
@@ -114,13 +144,8 @@ def _unpack_zip(archive: Path, folder: Path, *, top: bool) -> None:
             path = member.filename.replace("\\", "/")
             if path.startswith("/") or ".." in path.split("/") or ":" in path.partition("/")[0]:
                 raise ValueError(f"{member.filename!r} is outside of it")
-            if not top or (not member.is_dir() and _at_top(path)):
+            if wanted(path, not member.is_dir()):
                 packed.extract(member, folder)
-
-
-def _at_top(path: str) -> bool:
-    """Say whether a file lies in the first folder: sdists have one (PEP 625), and old ones may have none."""
-    return len(PurePosixPath(path).parts) <= _TOP
 
 
 def _check_bounds(count: int, total: int) -> None:
