@@ -90,9 +90,8 @@ class Store:
             entries = fill(files)
             lines = dump_entries(entries).encode()
             (folder / "entries").write_bytes(lines + sha256(lines).hexdigest().encode() + b"\n")
-            final = self._place(kind, wheel)
-            self._put(folder, final)
-        return Stored(folder=final / "files", entries=entries)
+            theirs = self._put(folder, kind, wheel)
+        return theirs or Stored(folder=self._place(kind, wheel) / "files", entries=entries)
 
     @contextmanager
     def partial(self, wheel: str) -> Iterator[Path | None]:
@@ -129,7 +128,9 @@ class Store:
         with scratch(self._base / "work", "") as folder:
             yield folder
 
-    def _put(self, folder: Path, final: Path) -> None:
+    def _put(self, folder: Path, kind: Kind, wheel: str) -> Stored | None:
+        """Put a tree in its place, unless there is a whole one, which is returned."""
+        final = self._place(kind, wheel)
         final.parent.mkdir(parents=True, exist_ok=True)
         for _ in range(3):
             try:
@@ -137,13 +138,17 @@ class Store:
             except OSError as error:
                 if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
                     raise
-                # A damaged one, or another process was faster: in either case this one is whole.
+                # Another process was faster, and files may be linked from its tree at this moment: that stays.
+                if (theirs := self.get(kind, wheel)) is not None:
+                    return theirs
+                # Else it is damaged, or just going.
                 with suppress(OSError), self._scratch() as away:
                     final.rename(away / "old")
             else:
-                return
+                return None
         if not final.is_dir():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(final))
+        return None
 
     def _place(self, kind: Kind, wheel: str) -> Path:
         version = _FORMAT if kind == "wheels" else f"{_FORMAT}.{RECIPE}"
