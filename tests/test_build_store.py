@@ -10,10 +10,12 @@ import pytest
 
 from envsolver.build.layout import FILE_TIME
 from envsolver.build.manifest import Entry
-from envsolver.build.store import Store, Stored
+from envsolver.build.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from envsolver.build.store import Stored
 
 WHEEL = "ab" * 32
 
