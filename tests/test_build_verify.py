@@ -214,7 +214,12 @@ def test_groups(project: CommandLine) -> None:
 def test_nothing_to_verify(project: CommandLine) -> None:
     done = project(*VERIFY)
     assert done.status == 2
-    assert "no manifest" in done.said
+    assert "error: there is no environment at " in done.said
+    assert "hint: `envsolver build " in done.said
+    Path(VERIFY[-1]).mkdir()
+    done = project(*VERIFY)
+    assert done.status == 2
+    assert "has no manifest that can be read" in done.said
 
 
 def test_of_another_environment(project: CommandLine) -> None:

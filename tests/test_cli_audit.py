@@ -222,7 +222,10 @@ def test_where_advisories_cannot_be(cli: CommandLine) -> None:
     cli("lock", "a")
     assert cli("audit", "a", "--advisories", "ftp://x/y").status == 2
     assert cli("audit", "a", "--advisories", "nowhere").status == 4
-    assert cli("audit", "a", "--offline").status == 4
+    done = cli("audit", "a", "--offline")
+    assert done.status == 4
+    assert "hint: without the service, name a folder or a zip of advisories: --advisories PATH" in done.said
+    assert "run once without" not in done.said
 
 
 def test_records_that_cannot_be_read_are_told(cli: CommandLine) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from envsolver.cli.commands.update import wrapped_markdown
 from tests.support.cli import CommandLine, publish
 from tests.test_cli_audit import SPEC, flaw
 
@@ -85,6 +86,30 @@ def test_where_the_service_is_out_of_reach_the_text_says_so(cli: CommandLine, mo
 
 class _Once:
     tries = 1
+
+
+def test_where_all_fail_the_heading_says_so(cli: CommandLine) -> None:
+    done = cli("update", "a", "--no-audit", "--offline", "--dry-run")
+    assert done.status == 4
+    assert done.out.startswith("# Nothing could be updated: a\n")
+    cli.spec("a", SPEC.replace("- app", "- app==9"))
+    assert cli("lock", "a").status == 3
+    cli.spec("b", SPEC)
+    cli("lock", "b")
+    mixed = cli("update", "a", "b", "--no-audit", "--dry-run")
+    assert mixed.out.startswith("# Nothing moved; not updated: a\n")
+
+
+def test_on_a_terminal_lines_are_wrapped_and_stay_markdown() -> None:
+    text = (
+        "# Update a\n\n| a | b |\n| --- | --- |\n\n> one two three four five six seven eight nine ten\n\n"
+        "- one two three four five six seven eight nine ten\n\n    one two three four five six seven eight nine\n"
+    )
+    assert wrapped_markdown(text, 40) == (
+        "# Update a\n\n| a | b |\n| --- | --- |\n\n> one two three four five six seven\n> eight nine ten\n\n"
+        "- one two three four five six seven\n  eight nine ten\n\n"
+        "    one two three four five six seven\n    eight nine\n"
+    )
 
 
 def test_the_text_goes_into_a_file(cli: CommandLine, tmp_path: Path) -> None:

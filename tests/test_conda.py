@@ -340,6 +340,7 @@ def test_what_to_do_about_a_channel_that_does_not_answer(joint: Joint, monkeypat
     assert "hint: if it cannot be reached from here, name a mirror that can: " in said
     assert "ENVSOLVER_CONDA_MIRRORS='http://127.0.0.1:9/gone=https://mirror.example/gone'" in said
     assert "--offline takes what the cache has" in said
+    assert "Caused by" not in said, "causes follow each other by colons, as in other messages"
     monkeypatch.setenv("ENVSOLVER_CONDA_MIRRORS", "http://127.0.0.1:9/gone=http://127.0.0.1:9/mirror")
     said = joint.refused("conda: [lib]\n", "http://127.0.0.1:9/gone", status=4)
     assert "has http://127.0.0.1:9/gone read from http://127.0.0.1:9/mirror: see that this is right and answers" in said

@@ -469,6 +469,7 @@ class TestSurroundings:
         with pytest.raises(NetworkError, match=r"the proxy 127\.0\.0\.1:9 cannot be reached") as caught:
             getting("http://index.example/simple/")
         assert SECRET not in str(caught.value)
+        assert "check that the proxy runs and is the right one (HTTPS_PROXY, HTTP_PROXY)" in (caught.value.hint or "")
 
     def test_a_socks_proxy_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("https_proxy", "socks5://127.0.0.1:9")

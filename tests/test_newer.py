@@ -142,6 +142,31 @@ def test_an_index_that_does_not_answer_is_named(cli: CommandLine) -> None:
     assert [line.split(":")[0] for line in found["unread"]] == ["app", "bounded", "capped", "free", "pinned", "ruled"]
 
 
+def test_where_nothing_could_be_read_that_is_a_failure(cli: CommandLine) -> None:
+    cli("lock", "a")
+    cli("cache", "clean")
+    done = cli("check", "a", "--outdated", "--offline")
+    assert done.status == 4
+    assert done.out.startswith("a: up to date"), "what needs no index is judged all the same"
+    assert done.said.count("could be read") == 1
+    assert "error: a: nothing is known of what is newer: none of 6 index pages could be read: " in done.said
+    assert "hint: run once without --offline" in done.said
+    assert "note: could not be read: app: " in cli("check", "a", "--outdated", "--offline", "--verbose").said
+    assert entry(cli, "--offline")["error"]["code"] == "network"
+
+
+def test_where_some_could_be_read_three_of_the_others_are_named(cli: CommandLine) -> None:
+    cli("lock", "a")
+    cli("cache", "clean")
+    cli.spec("b", SPEC.replace("  - app\n", ""))
+    cli("lock", "b")  # so that the page of pinned is in the cache
+    done = cli("check", "a", "--outdated", "--offline")
+    assert done.status == 0
+    assert done.said.count("note: could not be read: ") == 4
+    assert "note: could not be read: 2 more (--verbose names them)" in done.said
+    assert cli("check", "a", "--outdated", "--offline", "--verbose").said.count("note: could not be read: ") == 5
+
+
 def test_it_goes_with_environments_only(cli: CommandLine) -> None:
     (cli.root / "r.txt").write_text("six==1.16.0\n", encoding="utf-8")
     assert cli("check", "--file", "r.txt", "--python", "3.10", "--outdated").status == 2

@@ -118,6 +118,7 @@ def _with_newer(
         findings=ordered((*outcome.findings, *found.findings)),
         newer=found.newer,
         unread=(*outcome.unread, *found.unread),
+        unanswered=found.unanswered,
     )
 
 

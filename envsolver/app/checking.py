@@ -65,6 +65,7 @@ class CheckOutcome:
         unpinned: lines of a foreign file that pin nothing, so that they could not be judged.
         unread: wheels whose file lists, and projects whose pages could not be read, and why.
         newer: packages of which there are newer releases; empty unless the indexes were asked.
+        unanswered: why nothing is known of what is newer, though the indexes were asked, or None.
         error: why nothing could be judged, or None.
         spec: path of the spec, relative to the project; empty for a file of another tool.
     """
@@ -76,6 +77,7 @@ class CheckOutcome:
     unpinned: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
     newer: tuple[NewerRelease, ...] = ()
+    unanswered: EnvsolverError | None = None
     error: EnvsolverError | None = None
     spec: str = ""
 

@@ -15,7 +15,7 @@ from envsolver.model.values import dataclass
 from envsolver.sources.open import SourceSettings, open_session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from envsolver.findings.subject import Subject
@@ -54,11 +54,13 @@ class Today:
         newer: sorted by package.
         findings: yanked and vanished files.
         unread: projects whose pages could not be read, and why.
+        unanswered: why nothing is known of any package, or None.
     """
 
     newer: tuple[NewerRelease, ...]
     findings: tuple[Finding, ...]
     unread: tuple[str, ...] = ()
+    unanswered: NetworkError | None = None
 
 
 def today(
@@ -86,7 +88,8 @@ async def _today(
     progress.stage("reading indexes")
     newer: dict[tuple[str, str], NewerRelease] = {}
     findings: dict[tuple[str, str], Finding] = {}
-    unread: set[str] = set()
+    unread: dict[str, NetworkError] = {}
+    asked: set[str] = set()
     async with open_session(SourceSettings(offline=offline), progress) as session:
         for subject in subjects:
             source = session.source_for(spec, subject.target.platform, root)
@@ -97,8 +100,9 @@ async def _today(
             ]
             pages = await asyncio.gather(*(_page(source, package) for package in packages))
             for package, page in zip(packages, pages, strict=True):
-                if isinstance(page, str):
-                    unread.add(page)
+                asked.add(package.name)
+                if isinstance(page, NetworkError):
+                    unread.setdefault(package.name, page)
                     continue
                 for finding in _gone(subject, package, page):
                     findings.setdefault((finding.code, finding.message), finding)
@@ -108,18 +112,30 @@ async def _today(
     return Today(
         newer=tuple(newer[key] for key in sorted(newer)),
         findings=tuple(findings.values()),
-        unread=tuple(sorted(unread)),
+        unread=tuple(f"{name}: {unread[name]}" for name in sorted(unread)),
+        unanswered=_silence(unread, asked),
     )
 
 
-async def _page(source: CandidateSource, package: LockedPackage) -> Page | str | None:
-    """Return the page of a project; None if no index has it any more, words if that cannot be told."""
+def _silence(unread: Mapping[str, NetworkError], asked: Collection[str]) -> NetworkError | None:
+    """Return what there is to say if no page at all could be read: that nothing is newer must not be heard then."""
+    if not unread or len(unread) < len(asked):
+        return None
+    first = unread[min(unread)]
+    return NetworkError(
+        f"nothing is known of what is newer: none of {len(asked)} index pages could be read: {first}",
+        hint=first.hint,
+    )
+
+
+async def _page(source: CandidateSource, package: LockedPackage) -> Page | NetworkError | None:
+    """Return the page of a project; None if no index has it any more, the error if that cannot be told."""
     try:
         return await source.page(package.name)
     except UnknownPackageError:
         return None
     except NetworkError as error:
-        return f"{package.name}: {error}"
+        return error
 
 
 def _gone(subject: Subject, package: LockedPackage, page: Page | None) -> Iterator[Finding]:

@@ -191,9 +191,16 @@ def _put_in_place(project: Project, scratch: Project, environments: Sequence[Env
 def pull_request(updated: Updated) -> str:
     """Return the text of a pull request in Markdown: what moved in which environment, and what advisories say."""
     moved = [one for one in updated.each if one.locked.diff]
-    title = ", ".join(markdown_cell(one.locked.name) for one in moved[:3])
-    more = f" and {len(moved) - 3} more" if len(moved) > 3 else ""
-    lines = [f"# Update {title}{more}" if moved else "# Locks are as new as their specs allow", ""]
+    failed = [one for one in updated.each if one.locked.error is not None]
+    if moved:
+        title = f"Update {_named(moved)}"
+    elif len(failed) == len(updated.each) > 0:
+        title = f"Nothing could be updated: {_named(failed)}"
+    elif failed:
+        title = f"Nothing moved; not updated: {_named(failed)}"
+    else:
+        title = "Locks are as new as their specs allow"
+    lines = [f"# {title}", ""]
     lines += ["| environment | packages moved | flaws resolved | flaws left |", "| --- | --- | --- | --- |"]
     lines += [f"| {' | '.join(_row(one))} |" for one in updated.each]
     if updated.unaudited is not None:
@@ -201,6 +208,11 @@ def pull_request(updated: Updated) -> str:
     for one in updated.each:
         lines += _section(one)
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _named(updates: Sequence[Update]) -> str:
+    names = ", ".join(markdown_cell(one.locked.name) for one in updates[:3])
+    return f"{names} and {len(updates) - 3} more" if len(updates) > 3 else names
 
 
 def _row(one: Update) -> tuple[str, str, str, str]:

@@ -101,6 +101,10 @@ def verify(
     prefix = prefix.absolute()
     lock = read_lock(project, environment)
     built = read_manifest(prefix)
+    if built is None and not prefix.is_dir():
+        raise UsageError(
+            f"there is no environment at {prefix}", hint=f"`envsolver build {lock.name} --prefix {prefix}` builds it"
+        )
     if built is None:
         raise UsageError(
             f"{prefix} has no manifest that can be read, so there is nothing to compare it with",

@@ -155,7 +155,9 @@ class CondaChannels:
         return tuple(get_close_matches(name, sorted(one.normalized for one in known), n=3, cutoff=0.7))
 
     def _failure(self, error: Exception) -> NetworkError:
-        text = redact(" ".join(str(error).split()))
+        # One cause below the other, as rattler has them: each says more than the one before.
+        causes = [" ".join(cause.split()) for cause in str(error).split("Caused by:")]
+        text = redact(": ".join(cause.rstrip(":") for cause in causes if cause))
         listed = ", ".join(redact(url) for url in self._read_from.values())
         return NetworkError(f"the channels {listed} cannot be read: {text}", hint=self._advice(str(error)))
 

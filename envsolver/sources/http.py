@@ -21,6 +21,7 @@ from envsolver.sources.reply import Reply, Stream
 from envsolver.sources.retry import RETRIED_STATUSES, RetryPolicy, retry_after
 from envsolver.sources.transport import (
     CONNECT_SECONDS,
+    PROXY_ADVICE,
     SILENCE_SECONDS,
     Pace,
     Proxies,
@@ -315,6 +316,8 @@ def _advice(reason: str) -> str:
     """Say what to do about an index that did not answer in all tries."""
     if reason.startswith("the server answered"):
         return "the index itself fails: try again later"
+    if reason.startswith("the proxy"):
+        return PROXY_ADVICE
     return "check that the index is reachable from here"
 
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from envsolver.model.advisory import Advisories
 from envsolver.model.errors import NetworkError
 from envsolver.sources.osv import ECOSYSTEM, MOST_BYTES, BadRecordError, read_record
+from envsolver.sources.transport import PROXY_ADVICE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from envsolver.model.advisory import Advisory
     from envsolver.model.candidate import Name
@@ -31,6 +33,7 @@ _AT_ONCE = 500
 _SIDE_BY_SIDE = 16
 _MOST_PAGES = 100
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")
+_INSTEAD = "without the service, name a folder or a zip of advisories: --advisories PATH"
 _HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
 
 
@@ -71,9 +74,10 @@ class OsvService:
         found: dict[str, str] = {}
         for _ in range(_MOST_PAGES):
             body = json.dumps({"queries": questions}, separators=(",", ":")).encode()
-            reply = await self._http.post(
-                f"{self._url}/v1/querybatch", body, headers=_HEADERS, max_bytes=8 * MOST_BYTES
-            )
+            with _advised():
+                reply = await self._http.post(
+                    f"{self._url}/v1/querybatch", body, headers=_HEADERS, max_bytes=8 * MOST_BYTES
+                )
             answer = self._decoded(reply.body, reply.status)
             results = answer.get("results")
             if not isinstance(results, list) or len(results) != len(questions):
@@ -103,7 +107,10 @@ class OsvService:
         data = self._cache.get(_BUCKET, key) if modified else None
         if data is None:
             async with gate:
-                reply = await self._http.get(f"{self._url}/v1/vulns/{number}", headers=_HEADERS, max_bytes=MOST_BYTES)
+                with _advised():
+                    reply = await self._http.get(
+                        f"{self._url}/v1/vulns/{number}", headers=_HEADERS, max_bytes=MOST_BYTES
+                    )
             self._decoded(reply.body, reply.status)
             data = reply.body
             if modified:
@@ -127,5 +134,15 @@ class OsvService:
     def _nonsense(self, what: str) -> NetworkError:
         return NetworkError(
             f"{self._url} does not answer as the OSV service does: {what}",
-            hint="--advisories takes another URL, or a folder or zip of records",
+            hint=f"{_INSTEAD}, or the URL of another one",
         )
+
+
+@contextmanager
+def _advised() -> Iterator[None]:
+    """Say of a service that does not answer what takes its place: what it has said once is in no cache."""
+    try:
+        yield
+    except NetworkError as error:
+        proxied = PROXY_ADVICE in (error.hint or "")
+        raise NetworkError(str(error), hint=f"{PROXY_ADVICE}; {_INSTEAD}" if proxied else _INSTEAD) from error

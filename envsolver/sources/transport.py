@@ -189,6 +189,8 @@ def is_transient(error: Exception) -> bool:
     return not isinstance(error, final)
 
 
+PROXY_ADVICE = "check that the proxy runs and is the right one (HTTPS_PROXY, HTTP_PROXY)"
+
 _REASONS = {
     "ClientConnectorCertificateError": "the server's certificate is not trusted ({detail})",
     "ClientSSLError": "no secure connection could be made",

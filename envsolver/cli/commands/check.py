@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["check"]
 
 _COLORS = {"error": "1;31", "warning": "1;33", "note": "36"}
+_UNREAD = 3
+"""So many of what could not be read are named; ``--verbose`` names all."""
 _OF_FILES = ("python", "platform", "glibc", "cuda", "driver", "arch", "base_image")
 
 
@@ -102,7 +104,7 @@ def check(
         circumstances = _circumstances(names, of_files, every=every)
         root = None
         outcomes = (_of_file(ui, path, circumstances, read_files=read_files, fixes=fixes),)
-    failed = [outcome.error for outcome in outcomes if outcome.error is not None]
+    failed = [error for outcome in outcomes if (error := outcome.error or outcome.unanswered) is not None]
     bad = any(verdicts.failing(outcome.findings, strict=strict) for outcome in outcomes)
     _write(ui, outcomes, form, output, root, notes=notes)
     return max((error.exit_code for error in failed), default=1 if bad else 0)
@@ -188,14 +190,19 @@ def _write(
 
 def _tell(ui: Ui, outcome: CheckOutcome) -> None:
     """Say what could not be judged."""
-    if outcome.error is not None:
-        ui.error(f"{outcome.name}: {outcome.error}")
-        if outcome.error.hint:
-            ui.hint(outcome.error.hint)
+    error = outcome.error or outcome.unanswered
+    if error is not None:
+        ui.error(f"{outcome.name}: {error}")
+        if error.hint:
+            ui.hint(error.hint)
     for line in outcome.unpinned:
         ui.note(f"not pinned, so not judged: {line}")
-    for line in outcome.unread:
+    # Where no index answered, each page of it would say so once more.
+    shown = len(outcome.unread) if ui.verbose else 0 if outcome.unanswered is not None else _UNREAD
+    for line in outcome.unread[:shown]:
         ui.note(f"could not be read: {line}")
+    if 0 < shown < len(outcome.unread):
+        ui.note(f"could not be read: {len(outcome.unread) - shown} more (--verbose names them)")
 
 
 def _document(outcomes: Sequence[CheckOutcome], root: Path | None) -> dict[str, Any]:
@@ -205,7 +212,7 @@ def _document(outcomes: Sequence[CheckOutcome], root: Path | None) -> dict[str, 
         "project": str(root) if root is not None else None,
         "environments": [
             verdicts.outcome_data(outcome)
-            | {"error": error_object(outcome.error) if outcome.error is not None else None}
+            | {"error": error_object(error) if (error := outcome.error or outcome.unanswered) is not None else None}
             for outcome in outcomes
         ],
     }

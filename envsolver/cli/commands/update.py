@@ -12,13 +12,17 @@ from envsolver.app.updating import UpdateOptions, pull_request
 from envsolver.app.updating import update as updated_locks
 from envsolver.cli.base import EnvironmentName, command, output_option
 from envsolver.cli.output import write_document
+from envsolver.cli.text import fill
 
 if TYPE_CHECKING:
     from envsolver.app.project import Project
     from envsolver.app.updating import Update, Updated
     from envsolver.cli.ui import Ui
 
-__all__ = ["update"]
+__all__ = ["update", "wrapped_markdown"]
+
+_MARKS = ("> ", "- ", "    ")
+"""Of a quotation, an item and a block of what a program has said."""
 
 
 @command("update")
@@ -62,9 +66,23 @@ def update(
             write_file(output, text.encode())
         ui.json(_document(project, updated, text))
     else:
-        write_document(ui, text, output)
+        shown = wrapped_markdown(text, ui.width) if ui.terminal and output is None else text
+        write_document(ui, shown, output)
         _tell(ui, updated, dry_run=dry_run)
     return max((one.locked.error.exit_code for one in updated.each if one.locked.error is not None), default=0)
+
+
+def wrapped_markdown(text: str, width: int) -> str:
+    """Return Markdown as a terminal shows it best, and still as Markdown: headings and tables keep their lines."""
+    lines = []
+    for line in text.splitlines():
+        mark = next((mark for mark in _MARKS if line.startswith(mark)), "")
+        if len(line) <= width or line.startswith(("#", "|")):
+            lines.append(line)
+        else:
+            under = "> " if mark == "> " else " " * len(mark)
+            lines.append(fill(line.removeprefix(mark), width=width, first=mark, indent=under))
+    return "\n".join(lines) + "\n"
 
 
 def _tell(ui: Ui, updated: Updated, *, dry_run: bool) -> None:
