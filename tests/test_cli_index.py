@@ -39,7 +39,9 @@ def test_a_frozen_index_serves_without_the_index(cli: CommandLine, default_index
     done = cli("index", "freeze", "gpu")
     assert done.status == 0, done.err
     assert done.err.splitlines()[:2] == ["wrote specs/indexes/gpu.json", "2 files of lib"]
-    assert "frozen" in done.err
+    assert "a spec uses it where its index 'gpu' says `frozen: indexes/gpu.json` (relative to specs/)" in done.said
+    outside = cli("index", "freeze", "gpu", "-o", "all.json")
+    assert "once it lies there where its index 'gpu' says `frozen: indexes/all.json`" in outside.said
     spec = SPEC.replace("URL", default_index.url("gpu")).rstrip() + "\n        frozen: indexes/gpu.json\n"
     cli.spec("a", spec)
     default_index.forget()

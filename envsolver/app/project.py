@@ -131,6 +131,12 @@ class Project:
         except ValueError:
             return str(path)
 
+    def frozen_reference(self, path: Path) -> str | None:
+        """Return how a spec refers to a record (``frozen:``): relative to its folder; None if it lies outside of it."""
+        specs = (self.root / "specs").resolve()
+        found = path.resolve()
+        return found.relative_to(specs).as_posix() if found.is_relative_to(specs) else None
+
     def _shipped_hint(self, reference: str) -> str | None:
         """Say what to do with an environment that is not the project's, but envsolver's own."""
         shipped = None if self.shipped else catalogue()

@@ -62,11 +62,11 @@ def freeze(ui: Ui, name: str, *, packages: tuple[str, ...], every_build: bool, o
     ui.wrote(made.path, changed=made.changed)
     ui.say(f"{count(made.builds, 'build')} of {count(made.packages, 'package')}")
     if not made.named:
-        specs = (project.root / "specs").resolve()
-        inside = made.path.resolve().is_relative_to(specs)
-        folder = made.path.resolve().relative_to(specs).as_posix() if inside else f"channels/{made.path.name}"
+        place = project.frozen_reference(made.path)
+        moved = "" if place else " once it lies there"
+        place = place or f"channels/{made.path.name}"
         ui.hint(
-            f"a spec uses it where its channels have `{{name: {made.name}, frozen: {folder}}}` (relative to the spec)"
+            f"a spec uses it{moved} where its channels have `{{name: {made.name}, frozen: {place}}}` (relative to specs/)"
         )
 
 

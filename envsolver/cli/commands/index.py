@@ -60,7 +60,10 @@ def freeze(ui: Ui, alias: str, *, packages: tuple[str, ...], every_file: bool, o
     ui.wrote(made.path, changed=made.changed)
     ui.say(f"{count(made.files, 'file')} of {', '.join(made.packages)}")
     if not made.named:
-        ui.hint(f"a spec uses it where its index {made.alias!r} says `frozen: {made.path.name}` (relative to the spec)")
+        place = project.frozen_reference(made.path)
+        moved = "" if place else " once it lies there"
+        place = place or f"indexes/{made.path.name}"
+        ui.hint(f"a spec uses it{moved} where its index {made.alias!r} says `frozen: {place}` (relative to specs/)")
 
 
 index.add_command(freeze)
