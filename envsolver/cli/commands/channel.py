@@ -65,9 +65,8 @@ def freeze(ui: Ui, name: str, *, packages: tuple[str, ...], every_build: bool, o
         place = project.frozen_reference(made.path)
         moved = "" if place else " once it lies there"
         place = place or f"channels/{made.path.name}"
-        ui.hint(
-            f"a spec uses it{moved} where its channels have `{{name: {made.name}, frozen: {place}}}` (relative to specs/)"
-        )
+        entry = f"{{name: {made.name}, frozen: {place}}}"
+        ui.hint(f"a spec uses it{moved} where its channels have `{entry}` (relative to specs/)")
 
 
 channel.add_command(freeze)
