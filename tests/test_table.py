@@ -75,6 +75,24 @@ def test_a_row_is_that_of_the_lock_where_there_is_one(cli: CommandLine) -> None:
     assert "| 0.8.2 | 1.14.0 | spec |" in cli("table", "--format", "markdown").out
 
 
+def test_a_pin_that_the_lock_does_not_keep_to_is_shown(cli: CommandLine) -> None:
+    spec = cli.root / "specs" / "acpt-1.12-py38.yaml"
+    spec.write_text(spec.read_text().replace("deepspeed==0.7.3", "deepspeed==0.8.2"))
+    rows = cli("table", "--format", "markdown").out
+    assert "| cu116 | 3.8 | 1.12.1 | 1.13.1 | 0.8.2 | 1.13.1 | stale lock |" in rows
+    assert "| cu116 | 3.9 | 1.12.1 | 1.13.1 | 0.7.3 | 1.13.1 | lock |" in rows
+    spec.write_text(spec.read_text().replace("deepspeed==0.8.2", "deepspeed>=0.7"))
+    assert "| 3.8 | 1.12.1 | 1.13.1 | 0.7.3 | 1.13.1 | stale lock |" in cli("table", "--format", "markdown").out
+
+
+def test_pins_of_conda_are_those_of_projects(cli: CommandLine) -> None:
+    cli.spec(
+        "c", 'python: "3.9"\nplatforms: [linux-64]\nchannels: [conda-forge]\nconda: [pytorch=1.12.1, tzdata=2023c]\n'
+    )
+    row = cli("table", "c", "--package", "tzdata", "--json").json["environments"][0]
+    assert (row["pytorch"], row["tzdata"], row["from"]) == ("1.12.1", "any", "spec")
+
+
 def test_text_json_and_further_columns(cli: CommandLine) -> None:
     done = cli("table", "acpt-1.12-py39", "--names", "--package", "torchvision")
     assert [line.split() for line in done.out.splitlines()] == [

@@ -7,8 +7,11 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from envsolver.app.lockfile import read_lock, read_lock_text
+from envsolver.app.freshness import state_beside
+from envsolver.app.lockfile import read_lock
 from envsolver.app.project import locate_environment, projects
+from envsolver.knowledge.conda import project_of
+from envsolver.lock.specifiers import versions_of
 from envsolver.model.candidate import normalize_name
 from envsolver.model.errors import UsageError
 from envsolver.model.pep508 import parse_requirement
@@ -16,8 +19,10 @@ from envsolver.model.spec import status_on
 from envsolver.model.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from packaging.specifiers import SpecifierSet
 
     from envsolver.app.project import Environment, Project
     from envsolver.lock.model import Lock
@@ -44,7 +49,8 @@ class TableRow:
     Attributes:
         name: under which it is published: its first alias, else its own.
         versions: in the order of the columns; ``-`` for what it has not.
-        source: ``lock``, or ``spec`` where there is none and the pins of the spec are what is known.
+        source: ``lock``; ``spec`` where there is none and the pins of the spec are what is known; ``stale lock`` where
+            the spec has changed since: what it asks for is shown where the lock does not keep to it.
         status: what it is today, by its spec and the dates in it.
     """
 
@@ -54,7 +60,7 @@ class TableRow:
     gpu: str
     python: str
     versions: tuple[str, ...]
-    source: Literal["lock", "spec"]
+    source: Literal["lock", "spec", "stale lock"]
     status: Status
 
     @property
@@ -88,6 +94,7 @@ def support_table(
         UnknownEnvironmentError: a name is unknown.
         SpecError: a spec cannot be used.
         LockError: a lock makes no sense.
+        FileError: a file cannot be read.
     """
     columns: dict[str, str] = {**PACKAGES, **{normalize_name(name): name for name in packages}}
     chosen = [locate_environment(folder, name) for name in names] or _all(folder)
@@ -130,16 +137,21 @@ def _all(folder: Path | None) -> list[tuple[Project, Environment]]:
 
 def _row(project: Project, environment: Environment, columns: Mapping[str, str], *, own_names: bool) -> TableRow:
     spec = project.spec(environment)
-    lock = read_lock(project, environment) if read_lock_text(project, environment) is not None else None
+    state = state_beside(project, environment, spec)
+    lock = read_lock(project, environment) if state.text is not None else None
+    stale = lock is not None and bool(state.solve)
+    asked: dict[str, SpecifierSet] = {}
+    for name, specifier in _asked(spec) if stale or lock is None else ():
+        asked.setdefault(name, specifier)
     system = spec.system_for(spec.platforms[0])
     return TableRow(
         environment=spec.name,
         name=spec.aliases[0] if spec.aliases and not own_names else spec.name,
         os=_system(system.os) if system.os else _NONE,
         gpu=_gpu(spec.gpu) if spec.gpu is not None else _NONE,
-        python=".".join((lock.python if lock is not None else spec.python).split(".")[:2]),
-        versions=tuple(_locked(lock, name) if lock is not None else _pinned(spec, name) for name in columns),
-        source="lock" if lock is not None else "spec",
+        python=".".join((spec.python if lock is None or stale else lock.python).split(".")[:2]),
+        versions=tuple(_version(lock, asked.get(name), name) for name in columns),
+        source="spec" if lock is None else "stale lock" if stale else "lock",
         status=status_on(spec.status, spec.support, datetime.now(UTC).date().isoformat()),
     )
 
@@ -158,22 +170,33 @@ def _gpu(gpu: GpuSpec) -> str:
     return f"{gpu.backend}{gpu.version or ''}"
 
 
-def _locked(lock: Lock, name: str) -> str:
-    """Return the versions of a project in a lock without their local parts; platforms may differ."""
-    versions = dict.fromkeys(package.version.partition("+")[0] for package in lock.versions(name))
-    return ", ".join(versions) or _NONE
+def _version(lock: Lock | None, asked: SpecifierSet | None, name: str) -> str:
+    """Return what a lock has of a project, or what a spec says of it that the lock does not keep to."""
+    locked = list(dict.fromkeys(package.version for package in lock.versions(name))) if lock is not None else []
+    if asked is not None and not (locked and all(asked.contains(version, prereleases=True) for version in locked)):
+        specifiers = list(asked)
+        if len(specifiers) == 1 and specifiers[0].operator in {"==", "==="}:
+            return specifiers[0].version.partition("+")[0].removesuffix(".*")
+        return str(asked) or "any"
+    # Without their local parts; platforms may differ.
+    return ", ".join(dict.fromkeys(version.partition("+")[0] for version in locked)) or _NONE
 
 
-def _pinned(spec: Spec, name: str) -> str:
-    """Return what a spec says of a project: the version of a pin, else the specifier."""
+def _asked(spec: Spec) -> Iterator[tuple[str, SpecifierSet]]:
+    """Yield project → specifier of what a spec asks for, of pip or of conda."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    for written in spec.conda.requirements if spec.conda is not None else ():
+        package = re.match(r"(?:\S*::)?([A-Za-z0-9_][A-Za-z0-9_.-]*)", written.text.strip())
+        project = project_of(package[1].lower(), spec.conda.names) if package and spec.conda is not None else None
+        if project is not None:
+            try:
+                yield project, SpecifierSet(versions_of(written.text))
+            except InvalidSpecifier:  # a version that only conda knows
+                yield project, SpecifierSet()
     for written in spec.requirements:
         requirement = parse_requirement(written.text)
-        if normalize_name(requirement.name) == name:
-            specifiers = list(requirement.specifier)
-            if len(specifiers) == 1 and specifiers[0].operator in {"==", "==="}:
-                return specifiers[0].version.partition("+")[0]
-            return str(requirement.specifier) or "any"
-    return _NONE
+        yield normalize_name(requirement.name), requirement.specifier
 
 
 def _order(row: TableRow) -> tuple[tuple[int, ...], ...]:

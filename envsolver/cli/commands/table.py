@@ -41,7 +41,8 @@ def table(
 ) -> None:
     """Show which environment has which PyTorch, Python and GPU.
 
-    Versions come from the locks. Where there is none, they are the pins of the spec, and the last column says so.
+    Versions come from the locks. Where there is none, or the spec has changed since, FROM says so, and what the spec
+    asks for is shown.
     """
     found = support_table(ui.common.project, names, packages=packages, own_names=own_names)
     to_stdout = output is None or output == Path("-")
