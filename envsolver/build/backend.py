@@ -25,6 +25,7 @@ from typing import IO, TYPE_CHECKING
 from envsolver.build.elf import relocate
 from envsolver.build.layout import FILE_TIME
 from envsolver.build.toolchain import TOOL_PATH
+from envsolver.children import run_child
 from envsolver.model.errors import ArtefactError
 from envsolver.model.values import dataclass
 
@@ -147,17 +148,11 @@ class Workshop:
         return ProjectBuilder(self.source, python_executable=str(self.prefix / "bin" / "python"), runner=self._run)
 
     def _run(self, cmd: Sequence[str], cwd: str | None = None, extra_environ: Mapping[str, str] | None = None) -> None:
+        environ = {**self._environ(), **(extra_environ or {})}
         with (self.work / "log").open("ab") as log:
-            subprocess.run(
-                cmd,
-                cwd=cwd,
-                env={**self._environ(), **(extra_environ or {})},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                umask=0o022,
-                check=True,
-            )
+            status = run_child(cmd, cwd=cwd, environ=environ, log=log, umask=0o022)
+        if status:
+            raise subprocess.CalledProcessError(status, list(cmd))
 
     def _environ(self) -> dict[str, str]:
         home = self.work / "home"

@@ -7,10 +7,11 @@ import re
 import subprocess
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import IO, TYPE_CHECKING, TypeAlias
+
+from envsolver.children import run_child
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -92,21 +93,15 @@ class _Runner:
     def __call__(
         self, cmd: Sequence[str], cwd: str | None = None, extra_environ: Mapping[str, str] | None = None
     ) -> None:
-        with subprocess.Popen(
-            cmd,
-            cwd=cwd,
-            env={**os.environ, **(extra_environ or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        ) as process:
-            while (status := _wait(process)) is None:
-                if self._stop() or time.monotonic() > self._deadline:
-                    _kill(process)
-                    self.killed = True
+        environ = {**os.environ, **(extra_environ or {})}
+        status = run_child(cmd, cwd=cwd, environ=environ, log=self._log, unwanted=self._unwanted)
         if status:
             raise subprocess.CalledProcessError(status, list(cmd))
+
+    def _unwanted(self) -> bool:
+        if self._stop() or time.monotonic() > self._deadline:
+            self.killed = True
+        return self.killed
 
     def tail(self) -> list[str]:
         size = self._log.seek(0, os.SEEK_END)
@@ -115,25 +110,6 @@ class _Runner:
 
     def close(self) -> None:
         self._log.close()
-
-
-def _wait(process: subprocess.Popen[bytes]) -> int | None:
-    try:
-        return process.wait(timeout=0.2)
-    except subprocess.TimeoutExpired:
-        return None
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill the backend and what it started: it leads a process group of its own."""
-    if hasattr(os, "killpg"):
-        import signal
-
-        # It may have ended in this very moment.
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-    else:
-        process.kill()
 
 
 def _output(error: subprocess.CalledProcessError) -> bytes:
