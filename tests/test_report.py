@@ -90,6 +90,7 @@ def test_all_is_on_the_page_without_a_script(real: str) -> None:
         "TORCH-NUMPY2",
     ):
         assert said in page.text, said
+    assert not re.search(r"rule (\S+): rule \1", page.text)
     assert len(page.ids) == len(set(page.ids))
     anchors = {value[1:] for name, value in page.attributes if name == "href"}
     assert anchors <= set(page.ids)

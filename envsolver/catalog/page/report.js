@@ -41,6 +41,12 @@
     count.textContent = wanted ? `${shown} of ${rows.length} packages` : "";
   };
   search.addEventListener("input", find);
+  document.addEventListener("click", (event) => {
+    // A row that the search hides cannot be gone to.
+    const link = event.target.closest('a[href^="#package-"]');
+    const row = link && byId(decodeURIComponent(link.hash.slice(1)));
+    if (row && row.classList.contains("hidden")) { search.value = ""; find(); }
+  });
 
   const panel = byId("picked");
   const say = (label, names) => {
@@ -80,7 +86,15 @@
   if (!svg) { return; }
   const whole = svg.viewBox.baseVal;
   const home = { x: whole.x, y: whole.y, width: whole.width, height: whole.height };
-  let view = { ...home };
+  // Where all of it would be too small to read, as on a phone, it begins with what the spec asks for, on the left.
+  const readable = svg.clientWidth / 0.6;
+  const start = { ...home };
+  if (svg.clientWidth && readable < home.width * 0.75) {
+    start.width = readable;
+    start.height = readable * svg.clientHeight / svg.clientWidth;
+    start.y = home.y + (home.height - start.height) / 2;
+  }
+  let view = { ...start };
   const show = () => svg.setAttribute("viewBox", `${view.x} ${view.y} ${view.width} ${view.height}`);
   const scale = () => Math.max(view.width / svg.clientWidth, view.height / svg.clientHeight) || 1;
   const zoom = (factor, x = view.x + view.width / 2, y = view.y + view.height / 2) => {
@@ -100,7 +114,18 @@
   }, { passive: false });
   byId("zoom-in").addEventListener("click", () => zoom(1 / 1.4));
   byId("zoom-out").addEventListener("click", () => zoom(1.4));
-  byId("reset").addEventListener("click", () => { view = { ...home }; show(); pick(null); search.value = ""; find(); });
+  byId("reset").addEventListener("click", () => { view = { ...start }; show(); pick(null); search.value = ""; find(); });
+
+  const isOutside = ({ x, y, width, height }) =>
+    x < view.x || y < view.y || x + width > view.x + view.width || y + height > view.y + view.height;
+  search.addEventListener("input", () => {
+    const found = boxes.filter((box) => box.classList.contains("found")).map((box) => box.getBBox());
+    if (!found.length || !found.every(isOutside)) { return; }
+    view.x = found[0].x + (found[0].width - view.width) / 2;
+    view.y = found[0].y + (found[0].height - view.height) / 2;
+    show();
+  });
+  show();
 
   const fingers = new Map();
   let moved = false;
