@@ -8,6 +8,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from envsolver.app.caching import writable_cache
 from envsolver.app.condainstall import check_conda, conda_interpreter, conda_set
 from envsolver.app.lockfile import read_lock
 from envsolver.app.timing import Stopwatch
@@ -113,6 +114,11 @@ def build(project: Project, environment: Environment, options: BuildOptions, pro
         NetworkError: a file cannot be had.
         CheckFailedError: the tree is another one than the lock records, or than the second build made.
     """
+    with writable_cache(options.prefix.absolute().parent, progress):
+        return _build(project, environment, options, progress)
+
+
+def _build(project: Project, environment: Environment, options: BuildOptions, progress: Progress) -> Built:
     from envsolver.app.proving import prove, record_tree
 
     if options.record and project.shipped:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envsolver.app.building import choose_interpreter, chosen_target, refuse_sources
+from envsolver.app.caching import writable_cache
 from envsolver.app.condaremote import open_channels
 from envsolver.app.lockfile import lock_text, read_lock
 from envsolver.app.remote import open_remote
@@ -65,6 +66,11 @@ def bundle(project: Project, environment: Environment, options: BundleOptions, p
         ArtefactError: a file is not what the lock says.
         FileError: there is no lock, or something cannot be written.
     """
+    with writable_cache(options.output.absolute().parent, progress):
+        return _bundle(project, environment, options, progress)
+
+
+def _bundle(project: Project, environment: Environment, options: BundleOptions, progress: Progress) -> Bundled:
     output = options.output.absolute()
     tar = output.suffix == ".tar"
     if output.is_dir() or (output.exists() and not tar):

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from envsolver.app.building import choose_interpreter, chosen_target, refuse_sources
+from envsolver.app.caching import writable_cache
 from envsolver.app.lockfile import read_lock
 from envsolver.app.works import Works
 from envsolver.build.assemble import Way
@@ -132,6 +133,10 @@ class SyncPlan:
             CheckFailedError: what would come of it is not the tree that the lock records.
             FileError: something cannot be written; the next run goes on where this one stopped.
         """
+        with writable_cache(self.prefix.parent, progress):
+            return self._run(progress)
+
+    def _run(self, progress: Progress) -> Synced:
         own = self.prefix / OWN_FOLDER
         try:
             own.mkdir(exist_ok=True)

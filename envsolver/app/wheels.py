@@ -6,12 +6,14 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from envsolver.app.caching import cache_folder, unwritable, writable_cache
 from envsolver.app.lockfile import read_lock
 from envsolver.app.recording import write_lock
 from envsolver.app.works import Works
 from envsolver.lock.builds import find_build
 from envsolver.model.errors import EnvsolverError, FileError, UsageError
 from envsolver.model.values import dataclass
+from envsolver.sources.cache import CACHE_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,6 +72,18 @@ def make_wheels(project: Project, environment: Environment, options: WheelOption
         NetworkError: a file cannot be had.
         FileError: something cannot be written.
     """
+    if options.output is None:
+        if (reason := unwritable()) is not None:
+            raise FileError(
+                f"the cache {cache_folder()}, where wheels are kept, cannot be written ({reason})",
+                hint=f"-o FOLDER puts them elsewhere; {CACHE_VARIABLE} names another cache",
+            )
+        return _make_wheels(project, environment, options, progress)
+    with writable_cache(options.output.absolute(), progress):
+        return _make_wheels(project, environment, options, progress)
+
+
+def _make_wheels(project: Project, environment: Environment, options: WheelOptions, progress: Progress) -> WheelsMade:
     from envsolver.app.building import choose_interpreter, chosen_target
 
     lock = read_lock(project, environment)

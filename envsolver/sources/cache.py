@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
     from envsolver.model.ports import Progress
 
-__all__ = ["Cache", "default_cache_root"]
+__all__ = ["CACHE_VARIABLE", "Cache", "default_cache_root"]
+
+CACHE_VARIABLE = "ENVSOLVER_CACHE_DIR"
+"""Names the folder of the cache."""
 
 _LAYOUT = "v1"
 _DIGEST_BYTES = 32
@@ -36,7 +39,7 @@ _Place: TypeAlias = tuple[str, str]
 
 def default_cache_root(environ: Mapping[str, str], home: Path) -> Path:
     """Return where the cache lies: ``ENVSOLVER_CACHE_DIR``, else the platform's place for caches."""
-    if chosen := environ.get("ENVSOLVER_CACHE_DIR"):
+    if chosen := environ.get(CACHE_VARIABLE):
         return Path(chosen).expanduser()
     if sys.platform == "win32":
         return Path(environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "envsolver" / "cache"
