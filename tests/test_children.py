@@ -29,8 +29,10 @@ time.sleep(600)
 """
 """Starts another process, writes the numbers of both, and sleeps."""
 PARENT = """
-import os, sys
+import os, signal, sys
 from envsolver.children import run_child
+# What a shell starts in the background ignores Ctrl-C, and so would this.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with open(os.devnull, "wb") as log:
     run_child([sys.executable, "-c", sys.argv[1]], cwd=None, environ=os.environ, log=log)
 """

@@ -13,7 +13,7 @@ from envsolver.model.spec import ChannelSpec, CondaSpec, GpuSpec, SpecRequiremen
 from envsolver.solve.conda import CondaNeeds, CondaWorld, open_conda
 from envsolver.solve.condaexplain import explain_conda
 from tests.support.channels import PYTHON, ChannelFolder
-from tests.support.cli import CommandLine
+from tests.support.cli import CommandLine, publish
 from tests.support.memory import requirements
 from tests.support.records import MemoryRecords
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.index_server import IndexServer
+    from tests.support.joint import Joint
 
 HERE = Origin("specs/a.yaml", 1)
 
@@ -178,4 +179,46 @@ def test_packages_that_require_each_other_in_a_circle(
         "    pip 22.0 requires wheel\n"
         "    wheel 0.37 requires setuptools >=60\n"
         "hint: loosen or remove one of the lines above that stand in the spec\n"
+    )
+
+
+def test_what_stands_between_a_line_of_pip_and_one_of_conda_is_told(joint: Joint) -> None:
+    joint.main.add("numpy", "1.23.5", [PYTHON])
+    joint.main.add("numpy", "1.26.4", [PYTHON])
+    joint.main.add("blas", "1.0", ["numpy <1.25"])
+    joint.main.add("tool", "2.0", [PYTHON, "blas"])
+    assert joint.refused("conda: [tool]\npip: [numpy>=1.26]\n") == (
+        "error: these requirements cannot hold together: specs/a.yaml:6: numpy>=1.26 specs/a.yaml:5: tool (conda) "
+        "tool 2.0 requires blas blas 1.0 requires numpy <1.25 "
+        "hint: loosen or remove one of the lines above that stand in the spec"
+    )
+
+
+def test_what_a_wheel_requires_of_a_package_of_conda_is_told(joint: Joint) -> None:
+    joint.main.add("pytorch", "1.12.1", [PYTHON])
+    joint.main.add("pytorch", "2.0.1", [PYTHON])
+    joint.main.add("torchvision", "0.13.1", [PYTHON, "pytorch 1.12.1"])
+    publish(joint.index, "metrics", "2.0", "torch>=2")
+    assert joint.refused("conda: [torchvision]\npip: [metrics]\n") == (
+        "error: these requirements cannot hold together: specs/a.yaml:6: metrics specs/a.yaml:5: torchvision (conda) "
+        "metrics 2.0 requires torch>=2 torchvision 0.13.1 requires pytorch 1.12.1 pytorch of conda provides torch "
+        "hint: loosen or remove one of the lines above that stand in the spec"
+    )
+
+
+def test_what_a_package_of_conda_works_with_is_told_where_a_wheel_needs_it(joint: Joint) -> None:
+    joint.main.add("numpy", "1.23.5", [PYTHON])
+    joint.main.add("numpy", "1.26.4", [PYTHON])
+    joint.main.add("tool", "2.0", [PYTHON], constrains=["numpy <1.25"])
+    publish(joint.index, "frames", "3.0", "numpy>=1.26")
+    said = joint.refused("conda: [tool, numpy]\npip: [frames]\n")
+    assert "frames 3.0 requires numpy>=1.26 tool 2.0 works only with numpy <1.25" in said
+
+
+def test_a_version_that_conda_has_not_is_told_with_those_it_has(joint: Joint) -> None:
+    joint.main.add("numpy", "1.23.5", [PYTHON])
+    assert joint.refused("conda: [numpy]\npip: [numpy>=1.26]\n") == (
+        "error: specs/a.yaml:6: no version of numpy satisfies 'numpy>=1.26' "
+        "conda, from which alone numpy comes, has 1.23.5 "
+        "hint: the newest version that can be used here is 1.23.5"
     )

@@ -356,7 +356,11 @@ def test_mistakes(bench: Bench) -> None:
     bench.build()
     for options, status, said in (
         ((), 2, "`gpu check` needs one of --prefix DIR, an environment to try here, and --report FILE"),
-        (("--prefix", "env", "--report", "x"), 2, "`gpu check` needs one of --prefix DIR, an environment to try here, and --report FILE"),
+        (
+            ("--prefix", "env", "--report", "x"),
+            2,
+            "`gpu check` needs one of --prefix DIR, an environment to try here, and --report FILE",
+        ),
         (("--prefix", "nowhere"), 2, "nowhere is no environment"),
         (("--prefix", "env", "--only", "torch-biuld"), 2, "did you mean 'torch-build'"),
         (("--report", "nowhere"), 4, "there is no file nowhere"),

@@ -33,7 +33,18 @@ if TYPE_CHECKING:
     from envsolver.model.candidate import Name
     from envsolver.model.spec import CondaSpec, GpuSpec, SpecRequirement
 
-__all__ = ["CondaNeeds", "CondaRecords", "CondaWorld", "Shim", "conda_packages", "open_conda", "package_of", "shim_of"]
+__all__ = [
+    "CondaNeeds",
+    "CondaRecords",
+    "CondaWorld",
+    "Shim",
+    "conda_packages",
+    "is_shim",
+    "open_conda",
+    "package_of",
+    "project_version",
+    "shim_of",
+]
 
 _LOCAL = "conda"
 """Local part of a shim's version. ``==1.12.1`` admits it, ``==1.12.1+cu116`` does not (PEP 440)."""
@@ -119,7 +130,7 @@ def shim_of(package: str, version: str, names: Mapping[str, str]) -> tuple[Name,
         version: of it, as conda has it.
         names: what the user says of names.
     """
-    project, parsed = project_of(package, names), _project_version(version)
+    project, parsed = project_of(package, names), project_version(version)
     candidates = conda_candidates(project, names) if project is not None else ()
     if project is None or parsed is None or package not in candidates:
         return None
@@ -131,7 +142,8 @@ def _shim_version(version: str, number: int) -> str:
     return f"{version}+{_LOCAL}{f'.{number}' if number else ''}"
 
 
-def _is_shim(version: str) -> bool:
+def is_shim(version: str) -> bool:
+    """Say whether a version is that of a package of conda which stands among the versions of a project."""
     return version.partition("+")[2].startswith(_LOCAL)
 
 
@@ -242,7 +254,7 @@ class CondaWorld:
             if package not in listed:
                 listed.append(package)
             for record in records:
-                version = _project_version(str(record.version))
+                version = project_version(str(record.version))
                 if version is None:
                     continue
                 moment = int(record.timestamp.timestamp()) if record.timestamp else None
@@ -263,7 +275,7 @@ class CondaWorld:
         """Return what says of a version that it comes after all others: that of a shim, or that of a file."""
         prefer = self.needs.spec.prefer
         conda_first = prefer.get(name, prefer.get("*", "pip")) == "conda"
-        return lambda version: _is_shim(version) is not conda_first
+        return lambda version: is_shim(version) is not conda_first
 
     def to_link(self, concerned: Callable[[Name], Iterable[Name]]) -> list[Name]:
         """Return the projects that rules speak of and loaded records may hold, as far as they are not linked yet.
@@ -289,7 +301,7 @@ class CondaWorld:
         """Make each record that provides a project require its shim, which carries what rules say of the version."""
         for package in self._provided_by.get(name, ()):
             for record in self.records_of(package):
-                if record.file_name not in self._linked and _project_version(str(record.version)) is not None:
+                if record.file_name not in self._linked and project_version(str(record.version)) is not None:
                     self._linked.add(record.file_name)
                     record.depends = [*record.depends, f"{own_name(name)} *"]
 
@@ -305,7 +317,11 @@ class CondaWorld:
 
     def packages_for(self, name: Name) -> tuple[str, ...]:
         """Return the packages that provide a project under another name than its own."""
-        return tuple(package for package in self._provided_by.get(name, ()) if package != name)
+        return tuple(package for package in self.all_packages_for(name) if package != name)
+
+    def all_packages_for(self, name: Name) -> tuple[str, ...]:
+        """Return the packages that provide a project, one of its own name included."""
+        return tuple(self._provided_by.get(name, ()))
 
     def is_own(self, name: str) -> bool:
         """Say whether a package is one of our own records, not of conda."""
@@ -465,7 +481,7 @@ def _bound(specs: Iterable[str]) -> dict[str, set[str]]:
     return bound
 
 
-def _project_version(version: str) -> str | None:
+def project_version(version: str) -> str | None:
     """Return the version as PEP 440 has it, None if it is none there."""
     try:
         parsed = Version(version.replace("_", "."))

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from envsolver.knowledge.conda import of_gpu_builds
 from envsolver.knowledge.torch_index import first_torch_for
 from envsolver.knowledge.variants import Variant
-from envsolver.model.candidate import CONDA_PREFIX, DEFAULT_INDEX, is_conda
+from envsolver.model.candidate import DEFAULT_INDEX, is_conda
 from envsolver.model.conflict import Reason
 from envsolver.model.errors import NoSolutionError
-from envsolver.solve.condaexplain import explain_conda
+from envsolver.solve.conda import is_shim
+from envsolver.solve.condanotes import conda_notes
 from envsolver.solve.conflict import declared_in, minimal_conflict
 from envsolver.solve.gpu import MAJOR, VARIANT, is_gpu_package
 from envsolver.solve.intervals import each, intersect
@@ -58,7 +58,7 @@ async def no_solution(refinement: Refinement) -> NoSolutionError:
         if not is_gpu_package(name) and not is_conda(name) and (lines := _ruled_out(world, name, core))
     ]
     reasons += _notes(world, core)
-    reasons += await _conda_notes(world, core)
+    reasons += await conda_notes(world, core)
     unknown = (world.missing[clause.required] for clause in core if clause.required in world.missing)
     return NoSolutionError(
         "these requirements cannot hold together:",
@@ -152,24 +152,6 @@ def _notes(world: World, core: Sequence[Clause]) -> list[Reason]:
     else:
         line = "what runs in one process has to be built for the same major version"
     return [Reason(kind="note", lines=(line,), project=builds[0].required)]
-
-
-async def _conda_notes(world: World, core: Sequence[Clause]) -> list[Reason]:
-    """Say what the lines of the spec about conda do not: what its packages require, and what they provide."""
-    conda = world.conda
-    asked = [clause for clause in core if clause.kind == "conda"]
-    if conda is None or not asked:
-        return []
-    lines = []
-    if len(asked) == len(core):
-        lines += await explain_conda(conda, [spec for clause, spec in world.conda_clauses() if clause in core])
-    projects = {clause.required for clause in core} | {clause.requirer for clause in core if clause.requirer}
-    provided = {name: conda.packages_for(name) for name in sorted(projects)}
-    lines += [f"{' and '.join(found)} of conda provides {name}" for name, found in provided.items() if found]
-    if world.gpu and any(of_gpu_builds(clause.required.removeprefix(CONDA_PREFIX)) for clause in asked):
-        place = world.gpu.needs.spec.place("backend")
-        lines.append(f"builds of conda that are for other nodes are left out: {place}: gpu")
-    return [Reason(kind="note", lines=(line,), project=asked[0].required) for line in lines]
 
 
 def _and(words: Sequence[str]) -> str:
@@ -383,10 +365,9 @@ def _nothing_fits(world: World, asked: Asked) -> NoSolutionError:
         if reason is RuledOut.METADATA:
             lines += _metadata_reasons(world, name, wanted)
     if not wanted:
-        existing = [release.version for release in table.releases]
-        bound = "" if table.page.index == DEFAULT_INDEX else f", from which alone {name} comes,"
+        existing = [_shown(release.version) for release in table.releases]
         has = _listing(existing) if existing else "no version at all"
-        lines.append(f"index {table.page.index!r}{bound} has {has}")
+        lines.append(f"{_whence(table)} has {has}")
     written = asked.written
     return NoSolutionError(
         f"{written.origin}: no version of {name} satisfies {written.text!r}",
@@ -397,10 +378,24 @@ def _nothing_fits(world: World, asked: Asked) -> NoSolutionError:
     )
 
 
+def _whence(table: Table) -> str:
+    """Say where the versions of a project come from."""
+    name, index = table.page.name, table.page.index
+    if table.releases and all(is_shim(release.version) for release in table.releases):
+        return f"conda, from which alone {name} comes,"
+    bound = "" if index == DEFAULT_INDEX else f", from which alone {name} comes,"
+    return f"index {index!r}{bound}"
+
+
+def _shown(version: str) -> str:
+    """Return a version as its package has it: that of conda stands among those of wheels with a mark."""
+    return version.partition("+")[0] if is_shim(version) else version
+
+
 def _way_out(table: Table, wanted: set[int]) -> str:
     """Say what a user can do about a requirement that no version can meet."""
     if usable := table.descending():
-        return f"the newest version that can be used here is {table.version(usable[0])}"
+        return f"the newest version that can be used here is {_shown(table.version(usable[0]))}"
     reasons = [reason for reason, _ in _reasons(table, wanted)]
     settings = list(dict.fromkeys(_SETTINGS[reason] for reason in reasons if reason in _SETTINGS))
     ways = [f"change {' or '.join(settings)} in the spec"] if settings else []
