@@ -222,3 +222,13 @@ def test_a_version_that_conda_has_not_is_told_with_those_it_has(joint: Joint) ->
         "conda, from which alone numpy comes, has 1.23.5 "
         "hint: the newest version that can be used here is 1.23.5"
     )
+
+
+def test_lines_that_leave_no_build_of_a_package_say_it_themselves(joint: Joint) -> None:
+    joint.main.add("pytorch", "1.12.1", [PYTHON])
+    joint.main.add("pytorch", "1.13.1", [PYTHON])
+    assert joint.refused("conda: [pytorch=1.12.1]\npip: [torch>=1.13]\n") == (
+        "error: these requirements cannot hold together: specs/a.yaml:6: torch>=1.13 "
+        "specs/a.yaml:5: pytorch=1.12.1 (conda) pytorch of conda provides torch "
+        "hint: loosen or remove one of the lines above that stand in the spec"
+    )

@@ -36,7 +36,9 @@ async def conda_notes(world: World, core: Sequence[Clause]) -> list[Reason]:
     lines = []
     if demanded or len(asked) == len(core):
         written = [spec for clause, spec in world.conda_clauses() if clause in core]
-        lines += await explain_conda(conda, [*written, *demanded])
+        told = await explain_conda(conda, [*written, *demanded])
+        # Where lines leave no build of a package, they themselves say all there is to say.
+        lines += [line for line in told if not any(text in line for text in demanded)]
     projects = {clause.required for clause in core} | {clause.requirer for clause in core if clause.requirer}
     provided = {name: conda.packages_for(name) for name in sorted(projects)}
     lines += [f"{' and '.join(found)} of conda provides {name}" for name, found in provided.items() if found]
